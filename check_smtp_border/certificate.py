@@ -1,0 +1,53 @@
+"""Facts of a server's certificate; the only code that needs `cryptography`."""
+
+from __future__ import annotations
+
+import datetime
+
+from cryptography import x509
+
+from check_smtp_border.observation import Certificate
+from check_smtp_border.text import printable
+
+_SECONDS_A_DAY = 86400.0
+
+
+def read_certificate(der: bytes, now: float) -> Certificate | None:
+    """Return the facts of the DER certificate at `now` (seconds since the epoch).
+
+    None where `cryptography` cannot read it.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        names = _dns_names(certificate)
+        subject, issuer = (
+            printable(name.rfc4514_string()) for name in (certificate.subject, certificate.issuer)
+        )
+    except ValueError:
+        return None
+    expires, begins = _moment(certificate, "after"), _moment(certificate, "before")
+    return Certificate(
+        days_left=(expires.timestamp() - now) / _SECONDS_A_DAY,
+        days_old=(now - begins.timestamp()) / _SECONDS_A_DAY,
+        expires=expires.strftime("%Y-%m-%d"),
+        subject=subject,
+        issuer=issuer,
+        names=names,
+    )
+
+
+def _dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(printable(name) for name in extension.value.get_values_for_type(x509.DNSName))
+
+
+def _moment(certificate: x509.Certificate, side: str) -> datetime.datetime:
+    """The end ("after") or beginning ("before") of validity; `_utc` came with version 42."""
+    aware = getattr(certificate, f"not_valid_{side}_utc", None)
+    if isinstance(aware, datetime.datetime):
+        return aware
+    naive: datetime.datetime = getattr(certificate, f"not_valid_{side}")
+    return naive.replace(tzinfo=datetime.timezone.utc)

@@ -1,0 +1,465 @@
+"""What is right: patterns of replies, and one judge for each fact. Pure: facts in, verdicts out."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from check_smtp_border.observation import (
+    FailureKind,
+    HostLookup,
+    MailDomain,
+    NotVisited,
+    Observation,
+    Probe,
+    Publication,
+)
+from check_smtp_border.settings import Family, Settings, TlsUse, family_of
+from check_smtp_border.smtp.reason import Reason, reason_of
+from check_smtp_border.smtp.reply import Reply
+
+
+class Level(enum.IntEnum):
+    """A state of the plugin; the worst of all verdicts is the run's."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+class Verdict(NamedTuple):
+    """What is to be said of one fact.
+
+    where: host and address, or the domain. finding: the stable id, "" where all is as expected.
+    likeness: verdicts of several addresses that share it are said once.
+    told: False where another finding on line 1 covers it already.
+    claim: what line 1 says of it when all is well, verb and object.
+    step: the step whose seconds belong to it.
+    """
+
+    level: Level
+    where: str
+    text: str
+    finding: str = ""
+    likeness: tuple[object, ...] = ()
+    told: bool = True
+    claim: tuple[str, str] | None = None
+    step: str = ""
+
+
+DEFAULT_PATTERNS = {
+    Probe.VALID: ("2",),
+    Probe.UNKNOWN: ("5.1.x", "5.2.1", "5.4.1"),
+    Probe.RELAY: ("5.7.x", "5.1.x", "5.4.1"),
+}
+
+# While the operator gives no pattern, these reasons are right too: (first digit, reason).
+_RIGHT_REASONS = {
+    Probe.VALID: frozenset[tuple[str, Reason]](),
+    Probe.UNKNOWN: frozenset({("5", Reason.UNKNOWN_USER)}),
+    Probe.RELAY: frozenset(
+        {
+            ("5", Reason.RELAYING_DENIED),
+            ("5", Reason.AUTHENTICATION_NEEDED),
+            ("4", Reason.RELAYING_DENIED),  # stock Postfix: 454 4.7.1
+        }
+    ),
+}
+
+# A refusal for one of these says nothing of the recipient.
+_BESIDE_THE_POINT = frozenset(
+    {
+        Reason.CLIENT_BLOCKED,
+        Reason.EHLO_REFUSED,
+        Reason.SENDER_REFUSED,
+        Reason.TLS_NEEDED,
+        Reason.THROTTLED,
+        Reason.GREYLISTED,
+        Reason.FOREIGN_DOMAIN,
+    }
+)
+
+_HELPFUL_OPTIONS = {
+    Reason.EHLO_REFUSED: "--fqdn",
+    Reason.SENDER_REFUSED: "--from",
+    Reason.FOREIGN_DOMAIN: "--relay-recipient",
+    Reason.TLS_NEEDED: "--starttls",
+    Reason.MAILBOX_FULL: "--valid-user",
+    Reason.MAILBOX_DISABLED: "--valid-user",
+}
+
+_LEVEL_OF_DIGIT = {"2": Level.WARNING, "3": Level.WARNING, "4": Level.WARNING, "5": Level.CRITICAL}
+
+
+def meets(reply: Reply, pattern: str) -> bool:
+    """Whether `reply` meets one pattern of --expect-...: `5`, `550`, `5.1.1` or `5.1.x`."""
+    if "." not in pattern:
+        return reply.code.startswith(pattern)
+    if reply.enhanced:
+        wanted = pattern[:-1] if pattern.endswith("x") else pattern
+        return reply.enhanced == wanted or (wanted != pattern and reply.enhanced.startswith(wanted))
+    # 50z and 52z complain of our command or host (RFC 5321 4.2.3), not of the recipient.
+    return pattern[0] == reply.digit == "5" and reply.code[1] not in "02"
+
+
+def patterns(settings: Settings, probe: Probe) -> tuple[str, ...]:
+    """The patterns of the replies that are right for `probe`."""
+    return _given(settings, probe) or DEFAULT_PATTERNS[probe]
+
+
+def _given(settings: Settings, probe: Probe) -> tuple[str, ...] | None:
+    given = (settings.expect_valid, settings.expect_unknown, settings.expect_relay)
+    return given[tuple(Probe).index(probe)]
+
+
+def _is_right(reply: Reply, reason: Reason | None, settings: Settings, probe: Probe) -> bool:
+    if any(meets(reply, pattern) for pattern in patterns(settings, probe)):
+        return True
+    right = (reply.digit, reason) in _RIGHT_REASONS[probe]
+    return right and _given(settings, probe) is None
+
+
+def _whom(settings: Settings, probe: Probe) -> str:
+    return {
+        Probe.VALID: f"valid user {settings.valid_user}",
+        Probe.UNKNOWN: f"unknown user {settings.unknown_user}",
+        Probe.RELAY: f"relaying to {settings.relay_recipient}",
+    }[probe]
+
+
+def _refuses(reply: Reply) -> str:
+    return {"2": "accepts", "4": "defers", "5": "refuses"}.get(reply.digit, "answers")
+
+
+def _said(what: str, reply: Reply, reason: Reason | None, expected: tuple[str, ...] = ()) -> str:
+    """`what` was tried and what came back, with its reason, what was expected and what helps."""
+    remarks = [f"expected {','.join(expected)}"] if expected else []
+    if reason in _HELPFUL_OPTIONS:
+        remarks.append(f"see {_HELPFUL_OPTIONS[reason]}")
+    because = f", {reason.value}" if reason else ""
+    return f"{what}{because}: {reply}" + (f" ({'; '.join(remarks)})" if remarks else "")
+
+
+# --- one judge for each fact of an address ---
+
+
+def judge_session(seen: Observation, settings: Settings) -> Verdict:
+    """The conversation came to its end."""
+    level = Level.WARNING if seen.redundant else Level.CRITICAL
+    failure = seen.failure
+    if failure:
+        text = failure.text + (f" ({_whom(settings, failure.probe)})" if failure.probe else "")
+        finding = failure.kind.value
+        if failure.kind is FailureKind.DELIVERY_UNCERTAIN:
+            text += ", the test message may have been delivered"
+        elif failure.probe in (Probe.UNKNOWN, Probe.RELAY) and _hung_up_twice(seen, failure.probe):
+            level, finding = Level.WARNING, f"{failure.probe.value}-inconclusive"
+            text = f"hangs up twice: {text}"
+        return Verdict(level, seen.label, text, finding, (finding, text))
+    if seen.greeting and seen.greeting.code != "220":
+        return _turned_away(seen, level, "greeting-refused", "refuses to talk", seen.greeting)
+    if seen.ehlo and seen.ehlo.digit != "2":
+        what = f"refuses EHLO {seen.fqdn}"
+        return _turned_away(seen, level, "ehlo-refused", what, seen.ehlo)
+    return Verdict(Level.OK, seen.label, f"greets: {seen.greeting}", step="banner")
+
+
+def _hung_up_twice(seen: Observation, probe: Probe) -> bool:
+    accepted = seen.valid is not None and seen.valid.digit == "2"
+    return accepted and seen.hang_ups.count(probe) == 2
+
+
+def _turned_away(seen: Observation, level: Level, finding: str, what: str, reply: Reply) -> Verdict:
+    text = _said(what, reply, reason_of(reply))
+    return Verdict(level, seen.label, text, finding, (finding, *reply.codes))
+
+
+def judge_mail(seen: Observation, settings: Settings) -> Verdict:
+    """MAIL was refused; nothing behind it was reached."""
+    assert seen.mail
+    sender = seen.sender or "null sender"
+    return _refusal(seen, settings, seen.mail, "mail-refused", f"MAIL FROM {sender}", "mail")
+
+
+def _refusal(
+    seen: Observation, settings: Settings, reply: Reply, finding: str, what: str, step: str
+) -> Verdict:
+    """A command that had to be accepted was not."""
+    reason = reason_of(reply)
+    if _belongs_to_tls(seen, reason):
+        return _covered_by_tls(seen, settings, what, reply)
+    return Verdict(
+        _LEVEL_OF_DIGIT[reply.digit],
+        seen.label,
+        _said(f"{_refuses(reply)} {what}", reply, reason),
+        finding,
+        (finding, *reply.codes),
+        step=step,
+    )
+
+
+def judge_valid(seen: Observation, settings: Settings) -> Verdict:
+    """The valid user is the control of all refusals."""
+    reply = seen.valid
+    assert reply
+    reason = reason_of(reply)
+    whom = _whom(settings, Probe.VALID)
+    if _is_right(reply, reason, settings, Probe.VALID):
+        text = f"{_refuses(reply)} {whom}: {reply}"
+        verb = "accept" if reply.digit == "2" else "refuse"
+        claim = (verb, settings.valid_user)
+        return Verdict(Level.OK, seen.label, text, claim=claim, step="rcpt_valid")
+    if _belongs_to_tls(seen, reason):
+        return _covered_by_tls(seen, settings, whom, reply)
+    alike = [probe for probe in (Probe.UNKNOWN, Probe.RELAY) if _same_refusal(seen, probe)]
+    expected = patterns(settings, Probe.VALID)
+    if len(alike) == 2:
+        finding = "client-refused"
+        text = _said(f"{_refuses(reply)} everyone alike", reply, reason)
+        text += ", its refusals prove nothing"
+    else:
+        finding = {"4": "valid-deferred", "5": "valid-refused"}.get(reply.digit, "valid-unexpected")
+        text = _said(f"{_refuses(reply)} {whom}", reply, reason, expected)
+        for probe in alike:
+            text += f"; {_whom(settings, probe)} untested, the refusal is the same"
+    return Verdict(
+        _LEVEL_OF_DIGIT[reply.digit],
+        seen.label,
+        text,
+        finding,
+        (finding, *reply.codes, *alike),
+        step="rcpt_valid",
+    )
+
+
+def _same_refusal(seen: Observation, probe: Probe) -> bool:
+    """The valid user was refused too, with the very same codes: the refusal proves nothing."""
+    reply = seen.reply(probe)
+    if not seen.valid or not reply or seen.valid.digit == "2":
+        return False
+    return reply.codes == seen.valid.codes
+
+
+def judge_unknown(seen: Observation, settings: Settings) -> Verdict:
+    """The unknown user has to be refused during the conversation."""
+    return _judge_negative(seen, settings, Probe.UNKNOWN, "unknown users")
+
+
+def judge_relay(seen: Observation, settings: Settings) -> Verdict:
+    """Relaying has to be refused."""
+    return _judge_negative(seen, settings, Probe.RELAY, "relaying")
+
+
+def _judge_negative(
+    seen: Observation, settings: Settings, probe: Probe, in_general: str
+) -> Verdict:
+    """The first that fits decides."""
+    reply = seen.reply(probe)
+    assert reply
+    whom = _whom(settings, probe)
+    step = f"rcpt_{probe.value}"
+    reason = reason_of(reply, foreign_recipient=probe is Probe.RELAY)
+    expected = patterns(settings, probe)
+    told = True
+    if _same_refusal(seen, probe):
+        told = judge_valid(seen, settings).level is Level.OK
+        level, outcome = Level.WARNING, "inconclusive"
+        text = f"{whom} untested, the valid user got the same refusal: {reply}"
+    elif _belongs_to_tls(seen, reason):
+        return _covered_by_tls(seen, settings, whom, reply)
+    elif reply.digit == "5" and reason in _BESIDE_THE_POINT:
+        level, outcome = Level.WARNING, "inconclusive"
+        text = _said(f"cannot judge {whom}", reply, reason)
+    elif _is_right(reply, reason, settings, probe):
+        text = f"{_refuses(reply)} {whom}: {reply}"
+        if reply.digit == "4":
+            text += " (deferred, not refused for good)"
+        claim = ("accept" if reply.digit == "2" else "refuse", in_general)
+        return Verdict(Level.OK, seen.label, text, claim=claim, step=step)
+    elif reply.digit == "2":
+        level, outcome = Level.CRITICAL, "accepted"
+        text = _said(f"accepts {whom}", reply, reason, expected)
+        if probe is Probe.UNKNOWN:
+            text += " (a refusal after DATA is not tested)"
+    else:
+        level, outcome = Level.WARNING, "unexpected"
+        text = _said(f"{_refuses(reply)} {whom}", reply, reason, expected)
+    finding = f"{probe.value}-{outcome}"
+    return Verdict(level, seen.label, text, finding, (finding, *reply.codes), told=told, step=step)
+
+
+def _belongs_to_tls(seen: Observation, reason: Reason | None) -> bool:
+    """ "TLS needed", said where TLS failed, is the TLS finding's."""
+    return reason is Reason.TLS_NEEDED and seen.tls.failed
+
+
+def _covered_by_tls(seen: Observation, settings: Settings, what: str, reply: Reply) -> Verdict:
+    tls = judge_starttls(seen, settings)
+    text = f"{what} untested without TLS: {reply}"
+    return tls._replace(text=text, told=False)
+
+
+def judge_starttls(seen: Observation, settings: Settings) -> Verdict:
+    """STARTTLS works where it is offered, and is offered where it is demanded."""
+    tls = seen.tls
+    demanded = settings.tls is TlsUse.DEMANDED
+    level, finding, text = Level.CRITICAL, "", ""
+    if tls.injected:
+        finding, text = "starttls-injection", "sends plaintext behind its 220 to STARTTLS"
+        text += f": {tls.trouble}" if tls.trouble else ""
+    elif tls.trouble:
+        finding, text = "starttls-broken", f"STARTTLS is offered and broken: {tls.trouble}"
+    elif tls.reply and tls.reply.digit == "4":
+        level = Level.CRITICAL if demanded else Level.WARNING
+        finding, text = "starttls-deferred", f"defers STARTTLS: {tls.reply}"
+    elif tls.reply and tls.reply.code != "220":
+        finding, text = "starttls-broken", f"offers STARTTLS and refuses it: {tls.reply}"
+    elif demanded and not tls.offered:
+        finding, text = "starttls-missing", "does not offer STARTTLS"
+    else:
+        text = f"{tls.version} {tls.cipher}" if tls.version else "STARTTLS not used"
+        return Verdict(Level.OK, seen.label, text, step="starttls" if tls.version else "")
+    if any(reply and _belongs_to_tls(seen, reason_of(reply)) for reply in (seen.mail, seen.valid)):
+        text += ", and without TLS it takes no mail"
+    likeness = (finding, *tls.reply.codes) if tls.reply else (finding, text)
+    return Verdict(level, seen.label, text, finding, likeness)
+
+
+def judge_certificate(seen: Observation, settings: Settings) -> Verdict:
+    """The certificate has days left."""
+    facts = seen.tls.certificate
+    if not settings.certificate:
+        return Verdict(Level.OK, seen.label, "")
+    if not facts:
+        text = "the certificate cannot be read"
+        return Verdict(Level.WARNING, seen.label, text, "certificate-unverified")
+    warning, critical = settings.certificate
+    finding, level = "certificate-expiring", Level.OK
+    text = f"certificate expires in {int(facts.days_left)} days, on {facts.expires}"
+    if facts.days_left < 0:
+        finding, level = "certificate-expired", Level.CRITICAL
+        text = f"certificate expired {int(-facts.days_left)} days ago, on {facts.expires}"
+    elif facts.days_old < 0:
+        finding, level = "certificate-expired", Level.CRITICAL
+        text = f"certificate becomes valid in {-facts.days_old:.1f} days"
+    elif critical is not None and facts.days_left < critical:
+        level, text = Level.CRITICAL, f"{text} (critical below {critical})"
+    elif facts.days_left < warning:
+        level, text = Level.WARNING, f"{text} (warning below {warning})"
+    if level is Level.OK:
+        return Verdict(level, seen.label, text)
+    return Verdict(level, seen.label, text, finding, (finding, text))
+
+
+def judge_verification(seen: Observation, settings: Settings) -> Verdict:
+    """Chain and name of the certificate verify."""
+    verification = seen.tls.verification
+    assert verification
+    if not verification.trouble:
+        claim = ("show", "a certificate that verifies")
+        return Verdict(Level.OK, seen.label, "certificate verifies", claim=claim)
+    if verification.untrusted:
+        level, text = Level.CRITICAL, f"certificate does not verify: {verification.trouble}"
+    else:
+        level, text = Level.WARNING, f"certificate could not be verified: {verification.trouble}"
+    return Verdict(level, seen.label, text, "certificate-unverified", (level, text))
+
+
+def judge_delivery(seen: Observation, settings: Settings) -> Verdict:
+    """The test message was taken."""
+    assert seen.delivery
+    step, reply = seen.delivery
+    if step == "message" and reply.digit == "2":
+        text = f"takes the test message: {reply}"
+        claim = ("take", "the test message")
+        return Verdict(Level.OK, seen.label, text, claim=claim, step=step)
+    if step == "rcpt_valid":
+        finding = "valid-deferred" if reply.digit == "4" else "valid-refused"
+    else:
+        finding = f"{step}-refused"
+    what = {"mail": "MAIL FROM", "data": "DATA"}.get(step, "the message")
+    what = _whom(settings, Probe.VALID) if step == "rcpt_valid" else what
+    if seen.failure and reply.digit in "23":  # the finding of the failure says it all
+        return Verdict(Level.WARNING, seen.label, "the test message is not through", told=False)
+    return _refusal(seen, settings, reply, finding, f"{what} in the delivery", step)
+
+
+JUDGES: Mapping[str, Callable[[Observation, Settings], Verdict]] = {
+    "session": judge_session,
+    "mail": judge_mail,
+    "valid": judge_valid,
+    "unknown": judge_unknown,
+    "relay": judge_relay,
+    "starttls": judge_starttls,
+    "certificate": judge_certificate,
+    "verification": judge_verification,
+    "delivery": judge_delivery,
+}
+
+
+# --- and for the facts of DNS and of our own side ---
+
+
+def judge_domain(domain: MailDomain, settings: Settings) -> Verdict:
+    """DNS publishes at least one host that takes the domain's mail."""
+    usable = any(host.addresses for host in domain.hosts)
+    level, finding = Level.CRITICAL, ""
+    if domain.publication is Publication.RESOLVER_FAILED:
+        level, finding = Level.UNKNOWN, "resolver-failed"
+        text = f"our resolver fails, nothing could be looked up: {domain.detail}"
+    elif domain.publication is Publication.DOMAIN_FAILED:
+        finding, text = "dns-failed", f"the domain's nameservers fail: {domain.detail}"
+    elif domain.publication is Publication.NO_DOMAIN:
+        finding, text = "domain-missing", "the domain does not exist (NXDOMAIN)"
+    elif domain.publication is Publication.NULL_MX:
+        finding, text = "null-mx", "the domain takes no mail (null MX, RFC 7505)"
+    elif not usable:
+        finding = "no-mail-host"
+        implicit = domain.publication is Publication.IMPLICIT_MX
+        names = ", ".join(host.name for host in domain.hosts)
+        text = "no MX and no address" if implicit else f"no MX host has an address ({names})"
+    else:
+        records = ", ".join(f"{host.preference} {host.name}" for host in domain.hosts)
+        text = f"MX {records}"
+        if domain.publication is Publication.IMPLICIT_MX:
+            text = "no MX, its own address is its border (implicit MX)"
+    return Verdict(level if finding else Level.OK, domain.name, text, finding, (finding,))
+
+
+def judge_host(lookup: HostLookup, settings: Settings) -> Verdict:
+    """A host has addresses that can be visited, published by the rules."""
+    host = lookup.host
+    ours = Level.WARNING if lookup.any_visited else Level.UNKNOWN
+    level, finding, text = Level.WARNING, "", ""
+    if host.name == ".":
+        finding = "null-mx-beside-others"
+        text = "null MX beside other MX (RFC 7505 3)"
+    elif not lookup.by_mx and not host.addresses:
+        level, finding = ours, "host-not-found"
+        text = f"{host.name} cannot be looked up: {host.failure or 'no address'}"
+    elif host.failure:
+        finding, text = "mx-lookup-failed", f"MX {host.name} cannot be looked up: {host.failure}"
+    elif not host.addresses:
+        finding, text = "mx-without-address", f"MX {host.name} has no address"
+    elif not any(settings.family.includes(address) for address in host.addresses):
+        level, finding = ours, "no-address-family"
+        text = f"{host.name} has no {settings.family.value} address"
+    elif host.alias and lookup.by_mx:
+        finding = "mx-alias"
+        text = f"MX {host.name} is a CNAME (of {host.alias}), which RFC 2181 10.3 forbids"
+    where = settings.domain if lookup.by_mx else ""
+    return Verdict(level if finding else Level.OK, where, text, finding, (finding, text))
+
+
+def judge_not_visited(fact: NotVisited, settings: Settings) -> Verdict:
+    """Addresses without a route are counted, and UNKNOWN where nothing else was visited."""
+    families = {family_of(address).value for address in fact.addresses}
+    family = f"{families.pop()} " if len(families) == 1 else ""
+    plural = "es" if len(fact.addresses) != 1 else ""
+    text = f"{len(fact.addresses)} {family}address{plural} not visited: no route"
+    if not fact.any_visited:
+        return Verdict(Level.UNKNOWN, "", f"{text} ({fact.reason})", "no-route")
+    level = Level.WARNING if settings.family is Family.IPV6 else Level.OK
+    return Verdict(level, "", text, "no-route")

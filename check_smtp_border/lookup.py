@@ -1,0 +1,109 @@
+"""MX and addresses by DNS; the only dnspython code, imported when a name must be looked up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import dns.exception
+import dns.name
+import dns.resolver
+
+from check_smtp_border.observation import MailDomain, MailHost, Publication
+from check_smtp_border.settings import Nameserver, usual_address
+from check_smtp_border.text import printable
+
+_DETAIL_LIMIT = 120
+
+
+class NoResolver(Exception):
+    """No nameserver is configured on this host."""
+
+
+class Lookup:
+    """Questions to the system's nameservers, or to the given ones.
+
+    Every question ends by its deadline, a `time.monotonic()` value.
+    Raises NoResolver where the system's configuration cannot be read or names none.
+    """
+
+    def __init__(self, nameservers: Sequence[Nameserver]) -> None:
+        try:
+            self._resolver = dns.resolver.Resolver(configure=not nameservers)
+        except (dns.exception.DNSException, OSError) as error:
+            raise NoResolver(printable(str(error))) from None
+        if nameservers:
+            self._resolver.nameservers = [server.address for server in nameservers]
+            self._resolver.nameserver_ports = {
+                server.address: server.port for server in nameservers
+            }
+
+    def mail_domain(self, domain: str, deadline: float) -> MailDomain:
+        """Look up the MX (RFC 5321 5.1, RFC 7505); the hosts' addresses are still to be asked."""
+        try:
+            answer = self._ask(domain, "MX", deadline)
+        except dns.resolver.NXDOMAIN:
+            return MailDomain(domain, Publication.NO_DOMAIN)
+        except dns.exception.DNSException as error:
+            return MailDomain(domain, Publication.DOMAIN_FAILED, detail=_detail(error))
+        if not answer.rrset:
+            return MailDomain(domain, Publication.IMPLICIT_MX, (MailHost(domain),))
+        if len(answer.rrset) == 1 and answer.rrset[0].exchange == dns.name.root:
+            return MailDomain(domain, Publication.NULL_MX)
+        hosts = sorted(
+            (record.preference, printable(record.exchange.to_text(omit_final_dot=True), 255))
+            for record in answer.rrset
+        )
+        return MailDomain(
+            domain,
+            Publication.MX,
+            tuple(MailHost(name, preference) for preference, name in hosts),
+        )
+
+    def addresses(self, host: MailHost, deadline: float) -> MailHost:
+        """Return `host` with its addresses, its alias, and why a lookup failed."""
+        if host.name == ".":
+            return host
+        for kind in ("A", "AAAA"):
+            try:
+                answer = self._ask(host.name, kind, deadline)
+            except dns.resolver.NXDOMAIN:
+                return host
+            except dns.exception.DNSException as error:
+                host = host._replace(failure=_detail(error))
+                continue
+            if answer.canonical_name != answer.qname:
+                alias = printable(answer.canonical_name.to_text(omit_final_dot=True), 255)
+                host = host._replace(alias=alias)
+            found = (usual_address(record.address) or "" for record in answer.rrset or ())
+            host = host._replace(addresses=(*host.addresses, *sorted(filter(None, found))))
+        return host
+
+    def root_failure(self, deadline: float) -> str:
+        """Ask for the root's NS: "" where the resolver answered, else what came instead."""
+        try:
+            self._ask(".", "NS", deadline)
+        except dns.resolver.NXDOMAIN:
+            return ""
+        except dns.exception.DNSException as error:
+            return _detail(error)
+        return ""
+
+    def _ask(self, name: str, kind: str, deadline: float) -> dns.resolver.Answer:
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            raise dns.exception.Timeout
+        return self._resolver.resolve(
+            dns.name.from_text(name),
+            kind,
+            lifetime=seconds,
+            search=False,
+            raise_on_no_answer=False,
+        )
+
+
+def _detail(error: dns.exception.DNSException) -> str:
+    """What came back, without dnspython's preamble and repetitions."""
+    _, _, answers = str(error).partition(": ")
+    unique = dict.fromkeys((answers or str(error) or "timeout").split("; "))
+    return printable("; ".join(unique), _DETAIL_LIMIT)

@@ -1,0 +1,132 @@
+"""The grammar of SMTP replies (RFC 5321 4.2), without any I/O: bytes in, `Reply` values out.
+
+`ReplyReader.feed()` takes bytes as they come, `ReplyReader.next_reply()` returns the next
+whole reply or None. How the bytes were cut never changes the outcome.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from check_smtp_border.smtp import ProtocolViolation
+from check_smtp_border.text import QUOTE_LIMIT, printable
+
+# RFC 5321 4.5.3.1.5 allows 512 octets; real servers send a few times that on one line.
+MAX_LINE_OCTETS = 2048
+# The longest real EHLO replies have some 30 lines, the longest refusals about 10.
+MAX_LINES = 128
+# Enough for 30 full lines; a reply is kept for the output, so this bounds our memory.
+MAX_REPLY_OCTETS = 16 * 1024
+
+# Bare "250" and any code of three digits are legal (RFC 5321 4.2), 1yz is not (4.2.1).
+_REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
+# RFC 3463 2: class.subject.detail, standing alone.
+_ENHANCED_CODE = re.compile(r"(?<![0-9.])([245])\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9.])")
+
+
+class Reply(NamedTuple):
+    """One whole reply.
+
+    code: the basic code, three digits (RFC 5321 4.2.1).
+    lines: the text of every line behind its code, printable ASCII.
+    """
+
+    code: str
+    lines: tuple[str, ...] = ("",)
+
+    @property
+    def digit(self) -> str:
+        """The first digit, which decides (RFC 5321 4.3.2)."""
+        return self.code[0]
+
+    @property
+    def enhanced(self) -> str | None:
+        """The enhanced status code `x.y.z` (RFC 3463) of the basic code's class, or None."""
+        for line in self.lines:
+            for match in _ENHANCED_CODE.finditer(line):
+                if match[1] == self.digit:
+                    return match[0]
+        return None
+
+    @property
+    def codes(self) -> tuple[str, str | None]:
+        """Basic and enhanced code: what makes two replies the same."""
+        return self.code, self.enhanced
+
+    def __str__(self) -> str:
+        """The reply as it is quoted: one line, at most 160 characters."""
+        return printable(" ".join((self.code, *self.lines)), QUOTE_LIMIT)
+
+
+class DialogueLine(NamedTuple):
+    """One line of the dialogue. seconds: since the run began; who: `C`, `S` or `*` for events."""
+
+    seconds: float
+    who: str
+    text: str
+
+
+class ReplyReader:
+    """Turns the bytes of a server into replies; never holds more than one reply's bounds."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._searched = 0  # no line feed before this offset
+        self._code = b""
+        self._lines: list[str] = []
+        self._octets = 0
+
+    @property
+    def pending(self) -> bool:
+        """True when bytes behind the last whole reply have come."""
+        return bool(self._buffer or self._lines)
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as they came from the server."""
+        self._buffer += data
+
+    def next_reply(self) -> Reply | None:
+        """Return the next whole reply, None where more bytes are needed.
+
+        Raises ProtocolViolation for what is no reply and for a reply past its bounds.
+        """
+        while (line := self._next_line()) is not None:
+            code, last, text = _parse_line(line)
+            if self._lines and code != self._code:
+                raise ProtocolViolation(
+                    f"one reply with two codes, {self._code.decode()} and {code.decode()}"
+                )
+            self._code = code
+            self._lines.append(printable(text, MAX_LINE_OCTETS))
+            self._octets += len(line)
+            if last:
+                reply = Reply(code.decode(), tuple(self._lines))
+                self._lines, self._octets = [], 0
+                return reply
+            if len(self._lines) >= MAX_LINES:
+                raise ProtocolViolation(f"reply of more than {MAX_LINES} lines")
+            if self._octets > MAX_REPLY_OCTETS:
+                raise ProtocolViolation(f"reply of more than {MAX_REPLY_OCTETS} octets")
+        return None
+
+    def _next_line(self) -> bytes | None:
+        """Cut the next line off the buffer; a bare LF ends one too, as it does for real MTAs."""
+        end = self._buffer.find(b"\n", self._searched)
+        if max(end, 0) > MAX_LINE_OCTETS or (end < 0 and len(self._buffer) > MAX_LINE_OCTETS):
+            raise ProtocolViolation(f"reply line of more than {MAX_LINE_OCTETS} octets")
+        if end < 0:
+            self._searched = len(self._buffer)
+            return None
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        self._searched = 0
+        return line[:-1] if line.endswith(b"\r") else line
+
+
+def _parse_line(line: bytes) -> tuple[bytes, bool, bytes]:
+    """Split one line into code, whether it is the last of its reply, and text."""
+    match = _REPLY_LINE.fullmatch(line)
+    if not match:
+        raise ProtocolViolation(f"'{printable(line, 60)}' is not an SMTP reply")
+    return match[1], match[2] != b"-", match[3] or b""

@@ -1,0 +1,203 @@
+"""The status line, written for somebody woken up at 3 a.m., and the long output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from nagiosplugin import Check, Results, Summary
+from nagiosplugin.output import Output
+from nagiosplugin.runtime import Runtime
+
+from check_smtp_border.contexts import Judged
+from check_smtp_border.expectation import Verdict
+from check_smtp_border.observation import HostLookup, MailDomain, Observation
+from check_smtp_border.settings import TIMED, Settings
+from check_smtp_border.text import printable, shorten
+
+LINE_LIMIT = 400  # characters of line 1 before the perfdata
+_MOST_PLACES = 3  # addresses that one finding names
+_LONG_LINE_LIMIT = 1000
+
+
+class BorderSummary(Summary):
+    """Renders verdicts; it never judges again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def ok(self, results: Results) -> str:
+        """What was accepted and refused, and by whom."""
+        verdicts = _verdicts(results)
+        seen = _observations(results)
+        claims = dict.fromkeys(verdict.claim for verdict in verdicts if verdict.claim)
+        line = f"{self._everybody(seen)} {_claimed(list(claims), plural=len(seen) > 1)}"
+        notes = [verdict.text for verdict in verdicts if verdict.finding]
+        return _fit([line, *notes], "SMTP_BORDER OK - ")
+
+    def problem(self, results: Results) -> str:
+        """All findings, worst first; equal ones of several addresses are one."""
+        if not _judged(results):
+            return printable(str(results.first_significant), LINE_LIMIT - 24)
+        alike: dict[tuple[object, ...], list[Verdict]] = {}
+        worst_first = sorted(_verdicts(results), key=lambda verdict: -verdict.level)
+        for verdict in worst_first:
+            if verdict.finding and verdict.told:
+                key = (verdict.level, *(verdict.likeness or (verdict.where, verdict.text)))
+                alike.setdefault(key, []).append(verdict)
+        visited = [seen.label for seen in _observations(results)]
+        findings = [_finding(verdicts, visited) for verdicts in alike.values()]
+        return _fit(findings, f"SMTP_BORDER {worst_first[0].level.name} - ")
+
+    def verbose(self, results: Results) -> list[str]:
+        """-v: every verdict and address; -vv: the dialogues; -vvv: DNS and TLS."""
+        seen = _observations(results)
+        seconds = {observation.label: dict(observation.seconds) for observation in seen}
+        lines = [_verdict_line(verdict, seconds) for verdict in _verdicts(results) if verdict.text]
+        lines += [_address_line(observation) for observation in seen]
+        if self._settings.verbose >= 2:
+            for observation in seen:
+                lines += _dialogue_lines(observation)
+        if self._settings.verbose >= 3:
+            lines += _dns_lines(results)
+            for observation in seen:
+                lines += _tls_lines(observation)
+        return [printable(line, _LONG_LINE_LIMIT) for line in lines]
+
+    def _everybody(self, seen: Sequence[Observation]) -> str:
+        if len(seen) == 1 or self._settings.hostnames:
+            return _places([observation.label for observation in seen])
+        hosts = len({name for observation in seen for name in observation.names})
+        plural = "s" if hosts > 1 else ""
+        return f"{self._settings.domain}: {hosts} host{plural} ({len(seen)} addresses)"
+
+
+class BorderOutput(Output):
+    """nagiosplugin's output, with the perfdata on line 1 at every verbosity.
+
+    Nagios cuts the tail of long output, where nagiosplugin would put it.
+    """
+
+    def add(self, check: Check) -> None:
+        """Take over what `check` has to say."""
+        self.status = self.format_status(check)
+        perfdata = self.format_perfdata(check)
+        if perfdata:
+            self.status += f" {perfdata}"
+        if self.verbose:
+            self.add_longoutput(check.verbose_str)
+
+
+def put_perfdata_on_line_1() -> None:
+    """Make nagiosplugin's runtime, a singleton, use BorderOutput."""
+    runtime = Runtime()
+    runtime.output = BorderOutput(runtime.logchan)
+
+
+def _verdicts(results: Results) -> list[Verdict]:
+    """In the order of the metrics."""
+    return [judged.verdict for judged in _judged(results)]
+
+
+def _observations(results: Results) -> list[Observation]:
+    values = _facts(results)
+    unique = {value.address: value for value in values if isinstance(value, Observation)}
+    return list(unique.values())
+
+
+def _facts(results: Results) -> list[object]:
+    return [judged.metric.value for judged in _judged(results) if judged.metric]
+
+
+def _judged(results: Results) -> list[Judged]:
+    """All but the plain Result of a CheckError."""
+    in_order = (results[index] for index in range(len(results)))
+    return [result for result in in_order if isinstance(result, Judged)]
+
+
+def _claimed(claims: Sequence[tuple[str, str]], *, plural: bool) -> str:
+    """`accepts a@b.example, refuses unknown users and relaying`."""
+    objects: dict[str, list[str]] = {}
+    for verb, what in claims:
+        objects.setdefault(verb, []).append(what)
+    return ", ".join(
+        f"{verb}{'' if plural else 's'} {' and '.join(what)}" for verb, what in objects.items()
+    )
+
+
+def _finding(verdicts: Sequence[Verdict], visited: Sequence[str]) -> str:
+    """One finding: where, how general it is, and what was tried and came back."""
+    places = list(dict.fromkeys(verdict.where for verdict in verdicts if verdict.where))
+    if not places:
+        return verdicts[0].text
+    where = _places(places)
+    if places[0] in visited and len(places) < len(visited):
+        where += f" ({len(places)} of {len(visited)} addresses)"
+    return f"{where}: {verdicts[0].text}"
+
+
+def _places(places: Sequence[str]) -> str:
+    """The first few places, and how many more there are."""
+    more = len(places) - _MOST_PLACES
+    listed = ", ".join(places[:_MOST_PLACES])
+    return f"{listed} (+{more} more)" if more > 0 else listed
+
+
+def _fit(parts: Sequence[str], prefix: str) -> str:
+    """Join as many parts as line 1 has room for behind `prefix`, and count the others."""
+    room = LINE_LIMIT - len(prefix)
+    clean = [printable(part, _LONG_LINE_LIMIT) for part in parts]
+    line = shorten(clean[0], room - len(f" (+{len(clean)} more)"))
+    for index, part in enumerate(clean[1:], start=1):
+        more = len(clean) - index - 1
+        tail = f" (+{more} more)" if more else ""
+        if len(f"{line}; {part}{tail}") > room:
+            return f"{line} (+{more + 1} more)"
+        line = f"{line}; {part}"
+    return line
+
+
+def _verdict_line(verdict: Verdict, seconds: Mapping[str, Mapping[str, float]]) -> str:
+    """`[OK] mx1.example.com [192.0.2.1]: refuses unknown user ...: 550 5.1.1 ... (0.012s)`."""
+    where = f"{verdict.where}: " if verdict.where else ""
+    took = seconds.get(verdict.where, {}).get(verdict.step)
+    time_taken = "" if took is None else f" ({took:.3f}s)"
+    finding = f" [{verdict.finding}]" if verdict.finding else ""
+    return f"[{verdict.level.name}] {where}{verdict.text}{time_taken}{finding}"
+
+
+def _address_line(seen: Observation) -> str:
+    """Where we came from, who we said we are, and how long every step took."""
+    if not seen.local_address:
+        return f"{seen.label}: no connection"
+    seconds = dict(seen.seconds)
+    steps = ", ".join(f"{step} {seconds[step]:.3f}s" for step in TIMED if step in seconds)
+    sender = seen.sender or "null sender"
+    return f"{seen.label}: from {seen.local_address} as {seen.fqdn}, {sender}: {steps}"
+
+
+def _dialogue_lines(seen: Observation) -> list[str]:
+    lines = [f"{line.seconds:.3f}s {line.who}: {line.text}" for line in seen.dialogue]
+    return [f"dialogue with {seen.label}", *lines]
+
+
+def _dns_lines(results: Results) -> Iterator[str]:
+    for value in _facts(results):
+        if isinstance(value, MailDomain):
+            yield f"DNS: {value.name}: {value.publication.value}"
+        elif isinstance(value, HostLookup):
+            host = value.host
+            alias = f" is {host.alias}" if host.alias else ""
+            found = ", ".join(host.addresses) or host.failure or "no address"
+            yield f"DNS: {host.name}{alias} (preference {host.preference}): {found}"
+
+
+def _tls_lines(seen: Observation) -> Iterator[str]:
+    tls = seen.tls
+    if tls.version:
+        yield f"TLS: {seen.label}: {tls.version} {tls.cipher}"
+    if tls.certificate:
+        facts = tls.certificate
+        yield (
+            f"certificate: {seen.label}: {facts.subject}, issued by {facts.issuer}, until"
+            f" {facts.expires} ({facts.days_left:.1f} days), names {', '.join(facts.names)}"
+        )

@@ -1,0 +1,31 @@
+"""The one door for foreign text: what a server, DNS, a certificate or an exception said.
+
+Perfdata begins at a bar, Icinga Web takes `<word>` for HTML, both stock notification
+scripts print with `printf %b`, and terminals obey escapes: none of that passes.
+"""
+
+from __future__ import annotations
+
+QUOTE_LIMIT = 160  # characters of a quoted reply on line 1
+_LONGEST_INPUT = 8192  # nothing that is printed is longer; saves work on floods
+
+_HARMLESS = {code: " " for code in (*range(0x20), 0x7F)}
+_HARMLESS.update({ord("|"): "/", ord("\\"): "/", ord("`"): "'", ord("<"): "", ord(">"): ""})
+
+
+def printable(raw: bytes | str, limit: int = QUOTE_LIMIT) -> str:
+    """Return `raw` as one printable ASCII line of at most `limit` characters.
+
+    Control characters become blanks (runs of blanks are folded), `|` and `\\` become `/`,
+    a backquote becomes `'`, angle brackets go, every other non-ASCII character becomes `?`.
+    """
+    text = raw[:_LONGEST_INPUT]
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")
+    ascii_text = text.encode("ascii", "replace").decode("ascii")
+    return shorten(" ".join(ascii_text.translate(_HARMLESS).split()), limit)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return `text`, cut to `limit` characters (at least 3) with `...` where it is longer."""
+    return text if len(text) <= limit else text[: limit - 3].rstrip() + "..."
