@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from check_smtp_border.smtp.reply import DialogueLine, Reply
+
+
+def listed(items: Sequence[str]) -> str:
+    """The first three items, and how many more there are."""
+    more = f" (+{len(items) - 3} more)" if len(items) > 3 else ""
+    return ", ".join(items[:3]) + more
 
 
 class Publication(enum.Enum):
@@ -208,9 +215,9 @@ class Observation(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The address with its names, as every line of output says it."""
+        """The address with its names, the first few of them, as every line of output says it."""
         names = [name for name in self.names if name != self.address]
-        return f"{', '.join(names)} [{self.address}]" if names else self.address
+        return f"{listed(names)} [{self.address}]" if names else self.address
 
     @property
     def answered(self) -> bool:

@@ -10,12 +10,12 @@ from nagiosplugin.runtime import Runtime
 
 from check_smtp_border.contexts import Judged
 from check_smtp_border.expectation import Verdict
-from check_smtp_border.observation import HostLookup, MailDomain, Observation
+from check_smtp_border.observation import HostLookup, MailDomain, Observation, listed
 from check_smtp_border.settings import TIMED, Settings
 from check_smtp_border.text import printable, shorten
 
 LINE_LIMIT = 400  # characters of line 1 before the perfdata
-_MOST_PLACES = 3  # addresses that one finding names
+_WHERE_LIMIT = 180  # of them for naming hosts, so that the finding has room
 _LONG_LINE_LIMIT = 1000
 
 
@@ -30,7 +30,7 @@ class BorderSummary(Summary):
         verdicts = _verdicts(results)
         seen = _observations(results)
         claims = dict.fromkeys(verdict.claim for verdict in verdicts if verdict.claim)
-        line = f"{self._everybody(seen)} {_claimed(list(claims), plural=len(seen) > 1)}"
+        line = _claimed(*self._everybody(seen), list(claims))
         notes = [verdict.text for verdict in verdicts if verdict.finding]
         return _fit([line, *notes], "SMTP_BORDER OK - ")
 
@@ -53,7 +53,7 @@ class BorderSummary(Summary):
         seen = _observations(results)
         seconds = {observation.label: dict(observation.seconds) for observation in seen}
         lines = [_verdict_line(verdict, seconds) for verdict in _verdicts(results) if verdict.text]
-        lines += [_address_line(observation) for observation in seen]
+        lines += [self._address_line(observation) for observation in seen]
         if self._settings.verbose >= 2:
             for observation in seen:
                 lines += _dialogue_lines(observation)
@@ -63,12 +63,27 @@ class BorderSummary(Summary):
                 lines += _tls_lines(observation)
         return [printable(line, _LONG_LINE_LIMIT) for line in lines]
 
-    def _everybody(self, seen: Sequence[Observation]) -> str:
+    def _address_line(self, seen: Observation) -> str:
+        """All names, where we came from, who we said we are, and how long every step took."""
+        many = len(seen.names) > 3
+        where = f"{', '.join(seen.names)} [{seen.address}]" if many else seen.label
+        if not seen.local_address:
+            return f"{where}: no connection"
+        seconds = dict(seen.seconds)
+        steps = ", ".join(f"{step} {seconds[step]:.3f}s" for step in TIMED if step in seconds)
+        nameless = "" if self._settings.fqdn else " (this host has no FQDN)"
+        sender = seen.sender or "null sender"
+        return f"{where}: from {seen.local_address} as {seen.fqdn}{nameless}, {sender}: {steps}"
+
+    def _everybody(self, seen: Sequence[Observation]) -> tuple[str, bool]:
+        """Who did what line 1 claims, and whether that is a plural."""
         if len(seen) == 1 or self._settings.hostnames:
-            return _places([observation.label for observation in seen])
+            who = listed([observation.label for observation in seen])
+            return shorten(who, _WHERE_LIMIT), len(seen) > 1
         hosts = len({name for observation in seen for name in observation.names})
         plural = "s" if hosts > 1 else ""
-        return f"{self._settings.domain}: {hosts} host{plural} ({len(seen)} addresses)"
+        who = f"{self._settings.domain}: {hosts} host{plural} ({len(seen)} addresses)"
+        return who, hosts > 1
 
 
 class BorderOutput(Output):
@@ -114,14 +129,13 @@ def _judged(results: Results) -> list[Judged]:
     return [result for result in in_order if isinstance(result, Judged)]
 
 
-def _claimed(claims: Sequence[tuple[str, str]], *, plural: bool) -> str:
-    """`accepts a@b.example, refuses unknown users and relaying`."""
+def _claimed(who: str, plural: bool, claims: Sequence[tuple[str, str]]) -> str:
+    """`mx1.example.com [192.0.2.1] accepts a@example.com, refuses unknown users and relaying`."""
     objects: dict[str, list[str]] = {}
     for verb, what in claims:
-        objects.setdefault(verb, []).append(what)
-    return ", ".join(
-        f"{verb}{'' if plural else 's'} {' and '.join(what)}" for verb, what in objects.items()
-    )
+        objects.setdefault(f"{verb}{'' if plural else 's'}", []).append(what)
+    deeds = ", ".join(f"{verb} {' and '.join(what)}" for verb, what in objects.items())
+    return f"{who} {deeds}"
 
 
 def _finding(verdicts: Sequence[Verdict], visited: Sequence[str]) -> str:
@@ -129,17 +143,10 @@ def _finding(verdicts: Sequence[Verdict], visited: Sequence[str]) -> str:
     places = list(dict.fromkeys(verdict.where for verdict in verdicts if verdict.where))
     if not places:
         return verdicts[0].text
-    where = _places(places)
+    where = shorten(listed(places), _WHERE_LIMIT)
     if places[0] in visited and len(places) < len(visited):
         where += f" ({len(places)} of {len(visited)} addresses)"
     return f"{where}: {verdicts[0].text}"
-
-
-def _places(places: Sequence[str]) -> str:
-    """The first few places, and how many more there are."""
-    more = len(places) - _MOST_PLACES
-    listed = ", ".join(places[:_MOST_PLACES])
-    return f"{listed} (+{more} more)" if more > 0 else listed
 
 
 def _fit(parts: Sequence[str], prefix: str) -> str:
@@ -163,16 +170,6 @@ def _verdict_line(verdict: Verdict, seconds: Mapping[str, Mapping[str, float]]) 
     time_taken = "" if took is None else f" ({took:.3f}s)"
     finding = f" [{verdict.finding}]" if verdict.finding else ""
     return f"[{verdict.level.name}] {where}{verdict.text}{time_taken}{finding}"
-
-
-def _address_line(seen: Observation) -> str:
-    """Where we came from, who we said we are, and how long every step took."""
-    if not seen.local_address:
-        return f"{seen.label}: no connection"
-    seconds = dict(seen.seconds)
-    steps = ", ".join(f"{step} {seconds[step]:.3f}s" for step in TIMED if step in seconds)
-    sender = seen.sender or "null sender"
-    return f"{seen.label}: from {seen.local_address} as {seen.fqdn}, {sender}: {steps}"
 
 
 def _dialogue_lines(seen: Observation) -> list[str]:

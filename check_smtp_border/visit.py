@@ -89,10 +89,10 @@ class _Visit:
             # A server that leaves when everything is said has left nothing unsaid.
             if self._unfinished or not isinstance(error, ConnectionLost):
                 self._note_failure(error)
-        self._quit(session)
         failure = self.seen.failure
         hung_up = session.left or (failure and failure.kind is FailureKind.CONNECTION_LOST)
         tls_troubled = bool(self.seen.tls.trouble) and not tls_failed_before
+        self._quit(session)
         return self._unfinished and bool(hung_up or tls_troubled)
 
     def _talk(self, session: Session) -> None:
