@@ -139,7 +139,6 @@ def _add_targets(group: argparse._ArgumentGroup) -> None:
         "address",
         metavar="ADDRESS",
         nargs="?",
-        type=_value(read.read_mailbox),
         help="recipient that must be accepted; the same as --valid-user",
     )
     group.add_argument(
@@ -319,6 +318,9 @@ def settings_from(argv: Sequence[str]) -> Settings:
     """Return the Settings of `argv`; exits with state 3 for wrong usage."""
     the_parser = parser()
     options = the_parser.parse_args(argv)
+    # Not read by argparse, which takes the value of an unknown option for ADDRESS.
+    if options.address is not None:
+        options.address = _read(the_parser, "ADDRESS", read.read_mailbox, options.address)
     wrong = _contradiction(options)
     if wrong:
         the_parser.error(wrong)
@@ -331,7 +333,12 @@ def settings_from(argv: Sequence[str]) -> Settings:
     settings = Settings(
         valid_user=valid_user,
         domain=domain,
-        unknown_user=_unknown_user(the_parser, options.unknown_user, domain),
+        unknown_user=_read(
+            the_parser,
+            "--unknown-user",
+            lambda text: read.read_local_part_or_mailbox(text, domain),
+            options.unknown_user,
+        ),
         relay_recipient=options.relay_recipient or f"test@{foreign}",
         hostnames=tuple(dict.fromkeys(options.hostname)),
         port=options.port,
@@ -392,11 +399,13 @@ def _twice(thresholds: Sequence[Threshold], option: str) -> str | None:
     return next((f"{option}: {s} is given twice" for s in steps if steps.count(s) > 1), None)
 
 
-def _unknown_user(the_parser: argparse.ArgumentParser, text: str, domain: str) -> str:
+def _read(
+    the_parser: argparse.ArgumentParser, name: str, reader: Callable[[str], str], text: str
+) -> str:
     try:
-        return read.read_local_part_or_mailbox(text, domain)
+        return reader(text)
     except ValueError as error:
-        the_parser.error(f"argument --unknown-user: '{printable(text, 80)}': {error}")
+        the_parser.error(f"argument {name}: '{printable(text, 80)}': {error}")
 
 
 def _family(options: argparse.Namespace) -> Family:

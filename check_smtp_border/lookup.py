@@ -14,6 +14,7 @@ from check_smtp_border.settings import Nameserver, usual_address
 from check_smtp_border.text import printable
 
 _DETAIL_LIMIT = 120
+_PATIENCE_SECONDS = 2.0  # with one nameserver, before the next one is asked
 
 
 class NoResolver(Exception):
@@ -23,11 +24,12 @@ class NoResolver(Exception):
 class Lookup:
     """Questions to the system's nameservers, or to the given ones.
 
-    Every question ends by its deadline, a `time.monotonic()` value.
+    budget: seconds for all questions together. Every question ends by its deadline, a
+    `time.monotonic()` value.
     Raises NoResolver where the system's configuration cannot be read or names none.
     """
 
-    def __init__(self, nameservers: Sequence[Nameserver]) -> None:
+    def __init__(self, nameservers: Sequence[Nameserver], budget: float) -> None:
         try:
             self._resolver = dns.resolver.Resolver(configure=not nameservers)
         except (dns.exception.DNSException, OSError) as error:
@@ -37,6 +39,9 @@ class Lookup:
             self._resolver.nameserver_ports = {
                 server.address: server.port for server in nameservers
             }
+        # Two rounds fit into the budget: a silent nameserver must not keep us from the next.
+        rounds = 2 * len(self._resolver.nameservers) + 1
+        self._resolver.timeout = min(_PATIENCE_SECONDS, budget / rounds)
 
     def mail_domain(self, domain: str, deadline: float) -> MailDomain:
         """Look up the MX (RFC 5321 5.1, RFC 7505); the hosts' addresses are still to be asked."""

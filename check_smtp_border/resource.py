@@ -85,7 +85,7 @@ class Border(Resource):
         from check_smtp_border.lookup import Lookup, NoResolver
 
         try:
-            lookup = Lookup(settings.nameservers)
+            lookup = Lookup(settings.nameservers, budget * _DOMAIN_SHARE)
         except NoResolver as error:
             raise CheckError(
                 f"no usable resolver configuration, give --nameserver: {error}"

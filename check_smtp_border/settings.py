@@ -25,6 +25,7 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PATTERN = re.compile(r"[245]|[245][0-9][0-9]|[245]\.[0-9]{1,3}\.([0-9]{1,3}|x)")
 _RANGE = re.compile(r"@?(?:(~|[0-9]+(?:\.[0-9]+)?)?:)?([0-9]+(?:\.[0-9]+)?)?")
 _ADDRESS_LITERAL = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f:.]+)\]")
+_BRACKETED = re.compile(r"\[([^]]*)\](?::(.*))?", re.DOTALL)
 # IDNA 2003 maps these away or onto others, IDNA 2008 keeps them (RFC 5894 7.2).
 _READ_DIFFERENTLY = frozenset("\u00df\u1e9e\u03c2\u200c\u200d")
 
@@ -176,16 +177,17 @@ def read_fqdn(text: str) -> str:
 
 def read_nameserver(text: str) -> Nameserver:
     """Return the nameserver of `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`."""
-    address, port = text, "53"
-    if text.startswith("[") and "]" in text:
-        address, _, port = text[1:].partition("]")
-        port = port[1:] if port.startswith(":") else port or "53"
+    bracketed = _BRACKETED.fullmatch(text)
+    if bracketed:
+        address, port = bracketed.groups()
     elif text.count(":") == 1:
         address, port = text.split(":")
+    else:
+        address, port = text, None
     usual = usual_address(address)
     if not usual:
         raise ValueError("not an address: write ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT")
-    return Nameserver(usual, read_port(port))
+    return Nameserver(usual) if port is None else Nameserver(usual, read_port(port))
 
 
 def read_port(text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -86,9 +87,7 @@ class _Visit:
         try:
             self._talk(session)
         except SessionError as error:
-            # A server that leaves when everything is said has left nothing unsaid.
-            if self._unfinished or not isinstance(error, ConnectionLost):
-                self._note_failure(error)
+            self._note_failure(error)
         failure = self.seen.failure
         hung_up = session.left or (failure and failure.kind is FailureKind.CONNECTION_LOST)
         tls_troubled = bool(self.seen.tls.trouble) and not tls_failed_before
@@ -125,7 +124,10 @@ class _Visit:
             answer: dict[str, Any] = {probe.value: reply}
             self.seen = self.seen._replace(**answer)
             self._probe = None
-            session.rset()
+            # A server that leaves when all is said has left nothing unsaid.
+            tolerated = () if self._unfinished else (ConnectionLost,)
+            with contextlib.suppress(*tolerated):
+                session.rset()
         if self._delivery_due:
             self._deliver(session)
 

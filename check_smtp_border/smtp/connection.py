@@ -88,7 +88,13 @@ class Connection:
         context = ssl.create_default_context() if verify else _lenient_context()
         try:
             self._socket.settimeout(_remaining(self.deadline))
-            tls = context.wrap_socket(self._socket, server_hostname=server_name)
+            # A peer that has reset would keep wrap_socket() from shaking hands at all.
+            tls = context.wrap_socket(
+                self._socket, server_hostname=server_name, do_handshake_on_connect=False
+            )
+            self._socket = tls
+            tls.do_handshake()
+            certificate = tls.getpeercert(binary_form=True)
         except ssl.SSLCertVerificationError as error:
             raise TlsFailed(printable(error.verify_message), untrusted=True) from None
         except ssl.SSLError as error:
@@ -98,16 +104,11 @@ class Connection:
             raise TlsFailed(f"{server_name} is no name for a certificate", untrusted=True) from None
         except (OSError, TimedOut) as error:
             raise TlsFailed(f"{_lost(error)} during the TLS handshake") from None
-        self._socket = tls
         cipher = tls.cipher()
-        return TlsFacts(
-            version=tls.version() or "",
-            cipher=cipher[0] if cipher else "",
-            certificate=tls.getpeercert(binary_form=True) or b"",
-        )
+        return TlsFacts(tls.version() or "", cipher[0] if cipher else "", certificate or b"")
 
     def close(self) -> None:
-        """Close without ceremony; after a failed handshake the socket may be closed already."""
+        """Close without ceremony."""
         self._socket.close()
 
 

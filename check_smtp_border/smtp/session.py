@@ -6,13 +6,19 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from check_smtp_border.smtp import ConnectionLost, ProtocolViolation, SessionError
+from check_smtp_border.smtp import (
+    ConnectionLost,
+    ProtocolViolation,
+    SessionError,
+    TimedOut,
+    TlsFailed,
+)
 from check_smtp_border.smtp.connection import Connection, TlsFacts
 from check_smtp_border.smtp.reply import DialogueLine, Reply, ReplyReader
 from check_smtp_border.text import printable
 
 QUIT_SECONDS = 2.0  # patience for the reply to QUIT, and for the rest of an unasked reply
-_PARTING_SECONDS = 0.1  # for QUIT itself where the deadline has passed already
+_PARTING_SECONDS = 0.1  # for QUIT where the server is silent or the deadline has passed
 _DIALOGUE_LINE_LIMIT = 300
 
 # What a session is doing while the message may have been delivered already.
@@ -26,13 +32,15 @@ class Session:
 
     All verbs return the server's reply, whatever its code, and raise SessionError
     (ConnectionLost, TimedOut, ProtocolViolation) where none came.
-    seconds: the slowest reply of each step.
+    seconds: the slowest reply of each step. left: the server said 421.
     """
 
     def __init__(self, connection: Connection, started: float) -> None:
         self._connection = connection
         self._started = started
         self._reader = ReplyReader()
+        self._beyond_words = False  # after a failed handshake neither side can be understood
+        self._silent = False
         self.left = False
         self.seconds: dict[str, float] = {}
         self.dialogue: list[DialogueLine] = []
@@ -76,7 +84,12 @@ class Session:
     def start_tls(self, server_name: str, *, verify: bool = False) -> TlsFacts:
         """Shake hands behind the 220 to STARTTLS. Raises TlsFailed."""
         began = time.monotonic()
-        facts = self._connection.start_tls(server_name, verify=verify)
+        try:
+            facts = self._connection.start_tls(server_name, verify=verify)
+        except TlsFailed as error:
+            self._say("*", str(error))
+            self._beyond_words = True
+            raise
         self._took("starttls", self.seconds.get("starttls", 0.0) + time.monotonic() - began)
         self._say("*", f"{facts.version} {facts.cipher}")
         return facts
@@ -110,9 +123,13 @@ class Session:
 
     def quit(self) -> None:
         """Say QUIT, wait a little for its reply, and close, come what may (RFC 5321 4.1.1.10)."""
+        if self._beyond_words:
+            self._connection.close()
+            return
         now = time.monotonic()
-        patience = min(self._connection.deadline, now + QUIT_SECONDS)
-        self._connection.deadline = max(patience, now + _PARTING_SECONDS)
+        patience = _PARTING_SECONDS if self._silent else QUIT_SECONDS
+        until = min(self._connection.deadline, now + patience)
+        self._connection.deadline = max(until, now + _PARTING_SECONDS)
         try:
             self._send("QUIT")
             with self._step("quit", "waiting for the reply to QUIT"):
@@ -180,6 +197,7 @@ class Session:
         try:
             yield
         except SessionError as error:
+            self._silent = isinstance(error, TimedOut)
             if not error.doing:
                 error.doing = doing
                 self._say("*", str(error))
