@@ -1,0 +1,1 @@
+"""What the tests stand on: scripted servers on loopback, and the plugin as a subprocess."""

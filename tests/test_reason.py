@@ -1,0 +1,282 @@
+"""Reasons against real replies of many servers, and against names that sound like reasons."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from check_smtp_border.smtp.reason import Reason, reason_of
+from check_smtp_border.smtp.reply import Reply, ReplyReader
+
+# What the server wanted to say in each situation of the table; None: nothing that has a reason.
+SAID = {
+    "auth_required": Reason.AUTHENTICATION_NEEDED,
+    "banner_busy": Reason.THROTTLED,
+    "client_blocked_dnsbl": Reason.CLIENT_BLOCKED,
+    "greylisted": Reason.GREYLISTED,
+    "helo_rejected": Reason.EHLO_REFUSED,
+    "mailbox_disabled": Reason.MAILBOX_DISABLED,
+    "mailbox_full": Reason.MAILBOX_FULL,
+    "null_mx_sender": Reason.SENDER_REFUSED,
+    "rate_limited": Reason.THROTTLED,
+    "relay_denied": Reason.RELAYING_DENIED,
+    "sender_rejected": Reason.SENDER_REFUSED,
+    "spam_rejected": None,
+    "starttls_required": Reason.TLS_NEEDED,
+    "tarpitted/too_many_errors": Reason.THROTTLED,
+    "temporary_lookup_failure": Reason.TEMPORARY_FAILURE,
+    "unknown_user": Reason.UNKNOWN_USER,
+    "unknown_user_after_data": Reason.UNKNOWN_USER,
+    "virus_rejected": None,
+}
+
+# Replies whose words say something else than their situation, by how they begin.
+SAID_OTHERWISE = {
+    # Busy or leaving, without a word on the rate.
+    "421 mail.example.com Service unavailable": Reason.TEMPORARY_FAILURE,
+    "421 4.3.2 Service not available [outlook.com]": Reason.TEMPORARY_FAILURE,
+    "421 Service not available, closing": Reason.TEMPORARY_FAILURE,
+    "421 Come back later": Reason.TEMPORARY_FAILURE,
+    # Whom a 554 instead of a greeting sends away, it does not want at all (RFC 5321 3.1).
+    "554 mail.example.com ESMTP not accepting connections": Reason.CLIENT_BLOCKED,
+    "554 mail.example.com ESMTP not accepting messages": Reason.CLIENT_BLOCKED,
+    "554 SMTP service not available": Reason.CLIENT_BLOCKED,
+    # Complaints about the protocol: our fault, and no reason of the table.
+    "554 5.5.0 Error: SMTP protocol synchronization": None,
+    "554 SMTP synchronization error": None,
+    "554 SMTP protocol violation": None,
+    "554 You talk too soon": None,
+    "521 5.5.1 Protocol error": None,
+    "521 5.7.0 Error: I can break rules, too": None,
+    "550 5.5.1 Protocol error": None,
+    # Word for word the same server's "unknown user".
+    "550 Invalid recipient: <relaytest@other.example>": Reason.UNKNOWN_USER,
+    # "Log in first" is how these refuse to relay.
+    "530 SMTP authentication is required.": Reason.AUTHENTICATION_NEEDED,
+    # Greylisting that does not say so.
+    "451 4.7.1 Try again later": Reason.TEMPORARY_FAILURE,
+    # The sender's domain is what could not be looked up.
+    "451 Temporary DNS error while checking SPF record": Reason.SENDER_REFUSED,
+    # A limit, though one of the recipient's organization.
+    "450 4.7.3 Organization queue quota exceeded": Reason.THROTTLED,
+    # After DATA content is blocked in the words that block a client at RCPT.
+    "550 5.7.1 Blocked by SpamAssassin": Reason.CLIENT_BLOCKED,
+    "552-5.7.0 This message was blocked because its content": Reason.CLIENT_BLOCKED,
+    # Spam by its situation, but SPF is what the text blames.
+    "550-5.7.26 The MAIL FROM domain": Reason.SENDER_REFUSED,
+    # No word but "Rejected".
+    "542 nosuchuser@example.com Rejected": None,
+}
+
+
+def reply_of(text: str) -> Reply:
+    """Return the reply whose lines are parted by a backslash and an n, as the plugin reads it."""
+    reader = ReplyReader()
+    reader.feed(text.replace("\\n", "\r\n").encode() + b"\r\n")
+    reply = reader.next_reply()
+    assert reply is not None
+    return reply
+
+
+def rows_of(name: str) -> list[list[str]]:
+    """Return the rows of one of our tables, below its comment and its heading."""
+    lines = (Path(__file__).parent / "data" / name).read_text("ascii").splitlines()
+    return [line.split("\t") for line in lines[2:]]
+
+
+def expected_reason(situation: str, text: str) -> Reason | None:
+    if text[0] == "2":
+        return None
+    for beginning, reason in SAID_OTHERWISE.items():
+        if text.startswith(beginning):
+            return reason
+    return SAID[situation]
+
+
+ROWS = rows_of("replies.tsv")
+TABLE = [
+    pytest.param(situation, text, id=f"{server}, {situation} at {stage}: {text[:50]}")
+    for server, situation, stage, text in ROWS
+]
+
+
+@pytest.mark.parametrize(("situation", "text"), TABLE)
+def test_a_real_reply_says_its_reason(situation: str, text: str) -> None:
+    foreign = situation == "relay_denied"
+    assert reason_of(reply_of(text), foreign_recipient=foreign) is expected_reason(situation, text)
+
+
+@pytest.mark.parametrize(("situation", "text"), TABLE)
+def test_names_that_sound_like_reasons_change_no_reason(situation: str, text: str) -> None:
+    plain = reply_of(text)
+    for name in (
+        "relay-blocked@greylist.example",
+        "user.unknown+quota@[192.0.2.1]",
+        "spf.blacklist.example",
+        "Helo.Sender-Address.Example:",
+        "https://rbl.example/too-many?reason=starttls",
+        "example.net/relaying-denied",
+        "[IPv6:2001:db8::bad:1]",
+    ):
+        named = plain._replace(lines=(name, *plain.lines, name))
+        assert reason_of(named) is reason_of(plain)
+
+
+def test_the_table_holds_every_situation_that_has_a_reason() -> None:
+    assert {situation for _, situation, _, _ in ROWS} == set(SAID)
+
+
+@pytest.mark.parametrize("beginning", SAID_OTHERWISE)
+def test_every_exception_is_needed(beginning: str) -> None:
+    situations = {row[1] for row in ROWS if row[3].startswith(beginning)}
+    assert situations
+    assert SAID_OTHERWISE[beginning] not in {SAID[situation] for situation in situations}
+
+
+REMEMBERED = [
+    pytest.param(reason, text, id=f"{server}: {text[:50]}")
+    for server, reason, text in rows_of("replies_remembered.tsv")
+]
+
+
+@pytest.mark.parametrize(("reason", "text"), REMEMBERED)
+def test_a_remembered_reply_says_its_reason(reason: str, text: str) -> None:
+    expected = None if reason == "none" else Reason[reason]
+    foreign = expected is Reason.RELAYING_DENIED
+    assert reason_of(reply_of(text), foreign_recipient=foreign) is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "556 5.1.10 <test@example.com>: Domain example.com does not accept mail (nullMX)",
+        "550 <test@example.com>: Domain example.com does not accept mail",
+        "450 4.1.2 <test@example.com>: Recipient address rejected: Domain not found",
+        "550 5.1.2 <test@example.com>... Host unknown (Name server: example.com: host not found)",
+        "550 an MX or SRV record indicated no SMTP service",
+        "550 all relevant MX records point to non-existent hosts",
+        "550 5.1.10 rejected",
+        "556 rejected",
+    ],
+)
+def test_only_the_relay_recipient_has_a_foreign_domain(text: str) -> None:
+    reply = reply_of(text)
+    assert reason_of(reply, foreign_recipient=True) is Reason.FOREIGN_DOMAIN
+    assert reason_of(reply) is not Reason.FOREIGN_DOMAIN
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("454 4.7.1 <test@example.com>: Relay access denied", Reason.RELAYING_DENIED),
+        (
+            "450 4.1.8 <a@bad.example>: Sender address rejected: Domain not found",
+            Reason.SENDER_REFUSED,
+        ),
+        ("450 4.7.1 <bad.example>: Helo command rejected: Host not found", Reason.EHLO_REFUSED),
+        ("550 This server does not accept mail for that domain", Reason.RELAYING_DENIED),
+        ("550 5.1.1 User unknown", Reason.UNKNOWN_USER),
+    ],
+)
+def test_a_foreign_recipient_does_not_make_every_refusal_one_of_its_domain(
+    text: str, reason: Reason
+) -> None:
+    assert reason_of(reply_of(text), foreign_recipient=True) is reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("550 5.1.1 rejected", Reason.UNKNOWN_USER),
+        ("550 5.1.10 rejected", Reason.UNKNOWN_USER),
+        ("550 #5.1.0 Address rejected.", Reason.UNKNOWN_USER),
+        ("553 5.1.7 rejected", Reason.SENDER_REFUSED),
+        ("553 5.1.8 rejected", Reason.SENDER_REFUSED),
+        ("550 5.2.1 rejected", Reason.MAILBOX_DISABLED),
+        ("452 4.2.2 please retry", Reason.MAILBOX_FULL),
+        ("550 5.7.23 rejected", Reason.SENDER_REFUSED),
+        ("550 5.7.25 rejected", Reason.CLIENT_BLOCKED),
+        ("550 5.7.27 rejected", Reason.SENDER_REFUSED),
+        ("550 5.7.64 TenantAttribution", Reason.RELAYING_DENIED),
+        ("550 5.7.606 Access denied", Reason.CLIENT_BLOCKED),
+        ("550 5.7.649 Access denied", Reason.CLIENT_BLOCKED),
+        ("550 5.7.650 Access denied", None),
+        ("550 5.7.1 Access denied", None),
+    ],
+)
+def test_the_enhanced_code_tells_where_no_words_do(text: str, reason: Reason | None) -> None:
+    assert reason_of(reply_of(text)) is reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("452 4.2.2 Greylisted, please try again in a few moments.", Reason.GREYLISTED),
+        ("550 5.7.1 user unknown", Reason.UNKNOWN_USER),
+        ("550 5.1.1 Relay not allowed", Reason.RELAYING_DENIED),
+        ("552 5.1.1 mailbox full", Reason.MAILBOX_FULL),
+        ("450 4.2.1 receiving mail at a rate that", Reason.THROTTLED),
+    ],
+)
+def test_words_outweigh_the_enhanced_code(text: str, reason: Reason) -> None:
+    assert reason_of(reply_of(text)) is reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "500 5.5.1 Unknown command",
+        "500 5.5.2 Error: no such command",
+        "501 5.5.4 Syntax: RCPT TO:<address>",
+        "502 5.5.2 Error: command not recognized",
+        "503 5.5.1 Error: need MAIL command",
+        "555 5.5.4 Unsupported option: SIZE",
+        "550 5.6.7 SMTPUTF8 required",
+    ],
+)
+def test_a_complaint_about_the_command_has_no_reason(text: str) -> None:
+    assert reason_of(reply_of(text), foreign_recipient=True) is None
+
+
+@pytest.mark.parametrize("code", ["200", "220", "250", "251", "354"])
+def test_what_is_no_refusal_has_no_reason(code: str) -> None:
+    assert reason_of(Reply(code, ("5.1.1 User unknown, relaying denied",))) is None
+
+
+def test_a_4yz_reply_without_words_is_a_temporary_failure() -> None:
+    assert reason_of(reply_of("450")) is Reason.TEMPORARY_FAILURE
+
+
+def test_a_5yz_reply_without_words_has_no_reason() -> None:
+    assert reason_of(reply_of("550")) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["550 marbles", "550 helot", "550 spfx", "550 unlisted", "550 reblocked", "550 ptrs"]
+)
+def test_a_piece_of_a_word_is_no_phrase(text: str) -> None:
+    assert reason_of(reply_of(text)) is None
+
+
+def test_a_phrase_may_run_over_the_end_of_a_line_and_around_a_name() -> None:
+    assert reason_of(reply_of("550-User\\n550 <nosuchuser@example.com> unknown")) is (
+        Reason.UNKNOWN_USER
+    )
+
+
+@given(code=st.sampled_from("245").map(lambda digit: digit + "50"), text=st.text(max_size=300))
+def test_no_text_is_too_strange(code: str, text: str) -> None:
+    reason = reason_of(Reply(code, (text,)))
+    assert {"250": reason is None, "450": reason is not None}.get(code, True)
+
+
+@pytest.mark.parametrize("piece", ["a", "a.", "a@", ":", "://", "-", "a-", "[", "ab://", "x.y/"])
+def test_a_flood_of_text_costs_little_time(piece: str) -> None:
+    flood = Reply("550", ((piece * 2048)[:2048],) * 8)
+    start = time.process_time()
+    reason_of(flood)
+    assert time.process_time() - start < 0.2
