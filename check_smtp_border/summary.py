@@ -39,7 +39,7 @@ class BorderSummary(Summary):
         if not _judged(results):
             return printable(str(results.first_significant), LINE_LIMIT - 24)
         alike: dict[tuple[object, ...], list[Verdict]] = {}
-        worst_first = sorted(_verdicts(results), key=lambda verdict: -verdict.level)
+        worst_first = sorted(_verdicts(results), key=_urgency)
         for verdict in worst_first:
             if verdict.finding and verdict.told:
                 key = (verdict.level, *(verdict.likeness or (verdict.where, verdict.text)))
@@ -111,6 +111,11 @@ def put_perfdata_on_line_1() -> None:
 def _verdicts(results: Results) -> list[Verdict]:
     """In the order of the metrics."""
     return [judged.verdict for judged in _judged(results)]
+
+
+def _urgency(verdict: Verdict) -> tuple[int, bool]:
+    """Worst first; of equals the open relay, which lands a host on blocklists within hours."""
+    return -verdict.level, verdict.finding != "relay-accepted"
 
 
 def _observations(results: Results) -> list[Observation]:

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import trustme
 
 
+def _no_skip_in_ci(report: Any) -> None:
+    """In CI everything that a test needs is there: a skipped test is a failed one."""
+    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport() -> Iterator[None]:
-    """In CI everything that a test needs is there: a skipped test is a failed one."""
-    report = (yield).get_result()  # type: ignore[attr-defined]
-    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
-        report.outcome = "failed"
+    """Judge a test, or the fixtures that it asked for."""
+    _no_skip_in_ci((yield).get_result())  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    """Judge a module that skips itself."""
+    _no_skip_in_ci((yield).get_result())  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")

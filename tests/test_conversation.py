@@ -6,11 +6,14 @@ import email
 import itertools
 import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
 import trustme
 
+from check_smtp_border.smtp.connection import Connection
+from check_smtp_border.smtp.session import Session as ClientSession
 from tests.support.certificates import server_context
 from tests.support.nameserver import NameServer
 from tests.support.plugin import (
@@ -613,6 +616,17 @@ def test_a_test_message_is_delivered_once_to_the_valid_user_at_every_address() -
         assert not re.search(rb"[^\r]\n|\r[^\n]|[^\x00-\x7f]", message.content)
         assert not re.search(rb"^\.(?!\.)", message.content, re.MULTILINE)
     assert len({email.message_from_bytes(m.content)["Message-ID"] for m in server.messages}) == 2
+
+
+def test_dots_at_the_beginning_of_lines_are_stuffed() -> None:
+    now = time.monotonic()
+    with SmtpServer(Script()) as server:
+        session = ClientSession(Connection.open("127.0.0.1", server.port, now + 5), now)
+        session.greeting()
+        session.data()
+        session.message(b".\r\n.a\r\nb.\r\n..\r\n")
+        session.quit()
+    assert [message.content for message in server.messages] == [b"..\r\n..a\r\nb.\r\n...\r\n"]
 
 
 def test_the_test_message_of_a_null_sender_is_written_by_the_valid_user() -> None:

@@ -56,7 +56,9 @@ class Reply(NamedTuple):
 
     def __str__(self) -> str:
         """The reply as it is quoted: one line, at most 160 characters."""
-        return printable(" ".join((self.code, *self.lines)), QUOTE_LIMIT)
+        again = f"{self.enhanced} "  # RFC 2034 4 has it on every line; once is enough
+        rest = (line.removeprefix(again) for line in self.lines[1:])
+        return printable(" ".join((self.code, self.lines[0], *rest)), QUOTE_LIMIT)
 
 
 class DialogueLine(NamedTuple):
