@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
     """What is to be said of one fact.
 
     where: host and address, or the domain. finding: the stable id, "" where all is as expected.
-    likeness: verdicts of several addresses that share it are said once.
+    likeness: findings of several addresses that share it are said once; () for the text.
     told: False where another finding on line 1 covers it already.
     claim: what line 1 says of it when all is well, verb and object.
     step: the step whose seconds belong to it.
@@ -157,7 +157,7 @@ def judge_session(seen: Observation, settings: Settings) -> Verdict:
         elif failure.probe in (Probe.UNKNOWN, Probe.RELAY) and _hung_up_twice(seen, failure.probe):
             level, finding = Level.WARNING, f"{failure.probe.value}-inconclusive"
             text = f"hangs up twice: {text}"
-        return Verdict(level, seen.label, text, finding, (finding, text))
+        return Verdict(level, seen.label, text, finding)
     if seen.greeting and seen.greeting.code != "220":
         return _turned_away(seen, level, "greeting-refused", "refuses to talk", seen.greeting)
     if seen.ehlo and seen.ehlo.digit != "2":
@@ -323,7 +323,7 @@ def judge_starttls(seen: Observation, settings: Settings) -> Verdict:
         return Verdict(Level.OK, seen.label, text, step="starttls" if tls.version else "")
     if any(reply and _belongs_to_tls(seen, reason_of(reply)) for reply in (seen.mail, seen.valid)):
         text += ", and without TLS it takes no mail"
-    likeness = (finding, *tls.reply.codes) if tls.reply else (finding, text)
+    likeness = (finding, *tls.reply.codes) if tls.reply and not tls.trouble else ()
     return Verdict(level, seen.label, text, finding, likeness)
 
 
@@ -350,7 +350,7 @@ def judge_certificate(seen: Observation, settings: Settings) -> Verdict:
         level, text = Level.WARNING, f"{text} (warning below {warning})"
     if level is Level.OK:
         return Verdict(level, seen.label, text)
-    return Verdict(level, seen.label, text, finding, (finding, text))
+    return Verdict(level, seen.label, text, finding)
 
 
 def judge_verification(seen: Observation, settings: Settings) -> Verdict:
@@ -364,7 +364,7 @@ def judge_verification(seen: Observation, settings: Settings) -> Verdict:
         level, text = Level.CRITICAL, f"certificate does not verify: {verification.trouble}"
     else:
         level, text = Level.WARNING, f"certificate could not be verified: {verification.trouble}"
-    return Verdict(level, seen.label, text, "certificate-unverified", (level, text))
+    return Verdict(level, seen.label, text, "certificate-unverified")
 
 
 def judge_delivery(seen: Observation, settings: Settings) -> Verdict:
@@ -425,7 +425,7 @@ def judge_domain(domain: MailDomain, settings: Settings) -> Verdict:
         text = f"MX {records}"
         if domain.publication is Publication.IMPLICIT_MX:
             text = "no MX, its own address is its border (implicit MX)"
-    return Verdict(level if finding else Level.OK, domain.name, text, finding, (finding,))
+    return Verdict(level if finding else Level.OK, domain.name, text, finding)
 
 
 def judge_host(lookup: HostLookup, settings: Settings) -> Verdict:
@@ -436,7 +436,7 @@ def judge_host(lookup: HostLookup, settings: Settings) -> Verdict:
     if host.name == ".":
         finding = "null-mx-beside-others"
         text = "null MX beside other MX (RFC 7505 3)"
-    elif not lookup.by_mx and not host.addresses:
+    elif not lookup.by_mx and (host.failure or not host.addresses):
         level, finding = ours, "host-not-found"
         text = f"{host.name} cannot be looked up: {host.failure or 'no address'}"
     elif host.failure:
@@ -450,7 +450,7 @@ def judge_host(lookup: HostLookup, settings: Settings) -> Verdict:
         finding = "mx-alias"
         text = f"MX {host.name} is a CNAME (of {host.alias}), which RFC 2181 10.3 forbids"
     where = settings.domain if lookup.by_mx else ""
-    return Verdict(level if finding else Level.OK, where, text, finding, (finding, text))
+    return Verdict(level if finding else Level.OK, where, text, finding)
 
 
 def judge_not_visited(fact: NotVisited, settings: Settings) -> Verdict:

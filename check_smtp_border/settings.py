@@ -23,8 +23,9 @@ MAX_TIMEOUT_SECONDS = 3600.0
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PATTERN = re.compile(r"[245]|[245][0-9][0-9]|[245]\.[0-9]{1,3}\.([0-9]{1,3}|x)")
-_RANGE = re.compile(r"@?(?:(~|[0-9]+(?:\.[0-9]+)?)?:)?([0-9]+(?:\.[0-9]+)?)?")
-_ADDRESS_LITERAL = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f:.]+)\]")
+_SECONDS = r"[0-9]{1,6}(?:\.[0-9]{1,6})?"
+_RANGE = re.compile(rf"@?(?:(~|{_SECONDS})?:)?({_SECONDS})?")
+_ADDRESS_LITERAL = re.compile(r"\[(IPv6:)?([0-9A-Fa-f:.]+)\]")
 _BRACKETED = re.compile(r"\[([^]]*)\](?::(.*))?", re.DOTALL)
 # IDNA 2003 maps these away or onto others, IDNA 2008 keeps them (RFC 5894 7.2).
 _READ_DIFFERENTLY = frozenset("\u00df\u1e9e\u03c2\u200c\u200d")
@@ -170,7 +171,7 @@ def read_host(text: str) -> str:
 def read_fqdn(text: str) -> str:
     """Return a host name, or an address literal (RFC 5321 4.1.3)."""
     literal = _ADDRESS_LITERAL.fullmatch(text)
-    if literal and usual_address(literal[1]):
+    if literal and usual_address(literal[2]) and bool(literal[1]) == (":" in literal[2]):
         return text
     return read_domain(text)
 
@@ -232,7 +233,7 @@ def read_threshold(text: str) -> Threshold:
 
 def read_seconds(text: str) -> float:
     """Return a number of seconds above zero."""
-    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,6})?", text):
+    if not re.fullmatch(_SECONDS, text):
         raise ValueError("write seconds, like 30 or 2.5")
     seconds = float(text)
     if not 0 < seconds <= MAX_TIMEOUT_SECONDS:

@@ -11,7 +11,7 @@ from nagiosplugin.runtime import Runtime
 from check_smtp_border.contexts import Judged
 from check_smtp_border.expectation import Verdict
 from check_smtp_border.observation import HostLookup, MailDomain, Observation, listed
-from check_smtp_border.settings import TIMED, Settings
+from check_smtp_border.settings import TIMED, Settings, usual_address
 from check_smtp_border.text import printable, shorten
 
 LINE_LIMIT = 400  # characters of line 1 before the perfdata
@@ -42,7 +42,7 @@ class BorderSummary(Summary):
         worst_first = sorted(_verdicts(results), key=_urgency)
         for verdict in worst_first:
             if verdict.finding and verdict.told:
-                key = (verdict.level, *(verdict.likeness or (verdict.where, verdict.text)))
+                key = (verdict.level, *(verdict.likeness or (verdict.finding, verdict.text)))
                 alike.setdefault(key, []).append(verdict)
         visited = [seen.label for seen in _observations(results)]
         findings = [_finding(verdicts, visited) for verdicts in alike.values()]
@@ -186,7 +186,7 @@ def _dns_lines(results: Results) -> Iterator[str]:
     for value in _facts(results):
         if isinstance(value, MailDomain):
             yield f"DNS: {value.name}: {value.publication.value}"
-        elif isinstance(value, HostLookup):
+        elif isinstance(value, HostLookup) and not usual_address(value.host.name):
             host = value.host
             alias = f" is {host.alias}" if host.alias else ""
             found = ", ".join(host.addresses) or host.failure or "no address"
