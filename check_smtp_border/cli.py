@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
 import os
 import signal
@@ -31,23 +33,24 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the plugin with `argv` (default: the process's) and exit with its state."""
     if sys.stdout is None:  # closed by the caller: nobody is there to tell
         os._exit(UNKNOWN)
+    gc.disable()  # a run is too short to collect garbage: saves a tenth of its time
     signal.signal(signal.SIGTERM, _end_by_signal)
     signal.signal(signal.SIGINT, _end_by_signal)
-    try:
+    state = UNKNOWN
+    with contextlib.suppress(OSError):  # stdout broke while we wrote
         try:
             _run(settings_from(sys.argv[1:] if argv is None else argv))
         except UsageError as error:
-            give_up(str(error))
-        finally:
-            sys.stdout.flush()
-    except OSError:  # stdout broke while we wrote
-        os._exit(UNKNOWN)
+            print(_complaint(str(error)))
+        except SystemExit as end:
+            state = end.code if isinstance(end.code, int) else UNKNOWN
+        sys.stdout.flush()
+    os._exit(state)  # taking the interpreter apart would cost another tenth
 
 
-def give_up(advice: str) -> NoReturn:
-    """Exit 3 with the one line that says what to change."""
-    print(f"{NAME} UNKNOWN - {printable(advice, _COMPLAINT_LIMIT)}")
-    sys.exit(UNKNOWN)
+def _complaint(advice: str) -> str:
+    """The one line that says what to change."""
+    return f"{NAME} UNKNOWN - {printable(advice, _COMPLAINT_LIMIT)}"
 
 
 def _run(settings: Settings) -> NoReturn:
@@ -57,7 +60,8 @@ def _run(settings: Settings) -> NoReturn:
         check = _assemble(settings)
     except ImportError as error:
         library = (error.name or "").partition(".")[0]
-        give_up(f"cannot start, {error}: {_LIBRARIES.get(library, 'install the plugin again')}")
+        advice = _LIBRARIES.get(library, "install the plugin again")
+        raise UsageError(f"cannot start, {error}: {advice}") from None
     timeout = math.ceil(settings.timeout) + _BACKSTOP_SECONDS
     run = guarded(check.main, verbose=0)  # type: ignore[arg-type]  # the stubs want a bool
     run(verbose=settings.verbose, timeout=timeout)
