@@ -108,7 +108,21 @@ class Lookup:
 
 
 def _detail(error: dns.exception.DNSException) -> str:
-    """What came back, without dnspython's preamble and repetitions."""
-    _, _, answers = str(error).partition(": ")
-    unique = dict.fromkeys((answers or str(error) or "timeout").split("; "))
-    return printable("; ".join(unique), _DETAIL_LIMIT)
+    """What came back from which nameserver: `192.0.2.53: SERVFAIL`, each outcome once."""
+    # dnspython keeps (nameserver, whether by TCP, port, what came back, response) of every try.
+    tries = error.kwargs.get("errors") or ()
+    outcomes = dict.fromkeys(f"{_address(one[0])}: {_outcome(one[3])}" for one in tries)
+    return printable("; ".join(outcomes) or _outcome(error), _DETAIL_LIMIT)
+
+
+def _address(nameserver: str) -> str:
+    """From dnspython 2.4 on a nameserver is written `Do53:192.0.2.53@53`."""
+    return nameserver.removeprefix("Do53:").partition("@")[0]
+
+
+def _outcome(what: object) -> str:
+    if isinstance(what, dns.exception.Timeout):
+        return "no answer"
+    if isinstance(what, OSError) and what.strerror:
+        return what.strerror.lower()
+    return str(what)
