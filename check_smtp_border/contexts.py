@@ -19,14 +19,9 @@ from nagiosplugin import (
     Warn,
 )
 
-from check_smtp_border.expectation import (
-    JUDGES,
-    Level,
-    Verdict,
-    judge_domain,
-    judge_host,
-    judge_not_visited,
-)
+from check_smtp_border.expectation import Level, Verdict
+from check_smtp_border.judge_address import JUDGES
+from check_smtp_border.judge_domain import judge_domain, judge_host, judge_not_visited
 from check_smtp_border.observation import Measured
 from check_smtp_border.settings import TIMED, Settings, Threshold
 

@@ -1,9 +1,16 @@
 """MX and addresses by DNS; the only dnspython code, imported when a name must be looked up."""
+# ruff: noqa: E402
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
+
+# For DNS over HTTPS, of which there is none here, dnspython imports these where they are
+# installed: 20 MiB and 0.2 s of every run.
+for _unused in ("httpx", "requests"):
+    sys.modules.setdefault(_unused, None)  # type: ignore[arg-type]
 
 import dns.exception
 import dns.name

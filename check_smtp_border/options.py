@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from check_smtp_border import settings as read
-from check_smtp_border.settings import Family, Settings, Threshold, TlsUse
+from check_smtp_border import arguments as read
+from check_smtp_border.settings import Family, Settings, Threshold, TlsUse, is_below
 from check_smtp_border.text import printable
 from check_smtp_border.version import __version__
 
@@ -228,7 +228,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
 
 
 def _value(reader: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Turn a reader of settings.py into an argparse type whose complaint is shown."""
+    """Turn a reader of arguments.py into an argparse type whose complaint is shown."""
 
     def value(text: str) -> Any:
         try:
@@ -254,7 +254,7 @@ def settings_from(argv: Sequence[str]) -> Settings:
     valid_user = valid_user or f"postmaster@{domain}"
     fqdn = options.fqdn or _node_name()
     default_sender = f"smtp.test@{fqdn}" if fqdn and not fqdn.startswith("[") else ""
-    foreign = "example.net" if read.is_below(domain, "example.com") else "example.com"
+    foreign = "example.net" if is_below(domain, "example.com") else "example.com"
     settings = Settings(
         valid_user=valid_user,
         domain=domain,
@@ -310,8 +310,10 @@ def _contradiction(options: argparse.Namespace) -> str | None:
 
 def _confusion(settings: Settings) -> str | None:
     """What would make a probe ask for something else than it is meant to."""
-    if read.is_below(settings.relay_recipient.rpartition("@")[2], settings.domain):
+    if is_below(settings.relay_recipient.rpartition("@")[2], settings.domain):
         return f"--relay-recipient must be foreign, not of {settings.domain} or below it"
+    if settings.relay_recipient == settings.valid_user:
+        return f"--relay-recipient and the valid user are the same, {settings.valid_user}"
     if settings.unknown_user.rpartition("@")[2] != settings.domain:
         return f"--unknown-user must be one of {settings.domain}"
     if settings.unknown_user.lower() == settings.valid_user.lower():

@@ -69,7 +69,8 @@ class Border(Resource):
                 Measured(step, seen.label, seconds, seen.address, seen.names[0])
                 for step, seconds in seen.seconds
             ]
-        metrics += [Metric("seconds", one) for one in measured]
+        slowest_first = sorted(measured, key=lambda one: -one.seconds)
+        metrics += [Metric("seconds", one) for one in slowest_first]
         metrics.append(Metric("perfdata", tuple(measured)))
         return metrics
 

@@ -1,12 +1,8 @@
-"""What the operator asked, frozen, and how each of his words is read.
-
-The readers raise ValueError with words that say what is wrong with the value.
-"""
+"""What the operator asked, frozen."""
 
 from __future__ import annotations
 
 import enum
-import re
 import socket  # for inet_pton and inet_ntop: `ipaddress` costs 5 ms of every run
 from typing import NamedTuple
 
@@ -14,21 +10,6 @@ from check_smtp_border.observation import STEPS
 
 # What -w and -c may name, and the labels of the perfdata, in their order.
 TIMED = ("time", "dns", *STEPS)
-
-MAX_LOCAL_PART_OCTETS = 64  # RFC 5321 4.5.3.1.1
-MAX_ADDRESS_OCTETS = 254  # RFC 5321 4.5.3.1.3: a path of 256 with its angle brackets
-MAX_NAME_OCTETS = 253  # RFC 1035 2.3.4, as text
-MAX_TIMEOUT_SECONDS = 3600.0
-
-_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-_PATTERN = re.compile(r"[245]|[245][0-9][0-9]|[245]\.[0-9]{1,3}\.([0-9]{1,3}|x)")
-_SECONDS = r"[0-9]{1,6}(?:\.[0-9]{1,6})?"
-_RANGE = re.compile(rf"@?(?:(~|{_SECONDS})?:)?({_SECONDS})?")
-_ADDRESS_LITERAL = re.compile(r"\[(IPv6:)?([0-9A-Fa-f:.]+)\]")
-_BRACKETED = re.compile(r"\[([^]]*)\](?::(.*))?", re.DOTALL)
-# IDNA 2003 maps these away or onto others, IDNA 2008 keeps them (RFC 5894 7.2).
-_READ_DIFFERENTLY = frozenset("\u00df\u1e9e\u03c2\u200c\u200d")
 
 
 class TlsUse(enum.Enum):
@@ -106,139 +87,6 @@ class Settings(NamedTuple):
         """Whether DNS must be asked by ourselves: for MX, or for names of -H where -n is given."""
         names = [host for host in self.hostnames if not usual_address(host)]
         return not self.hostnames or bool(self.nameservers and names)
-
-
-def read_domain(text: str) -> str:
-    """Return the domain in lower case as A-labels (RFC 5890), without a final dot."""
-    if _READ_DIFFERENTLY.intersection(text):
-        raise ValueError("IDNA 2003 and 2008 read this name differently: write it as xn--")
-    name = text[:-1] if text.endswith(".") else text
-    try:
-        name = name.lower() if name.isascii() else name.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        raise ValueError("not a domain name: write it as xn--") from None
-    labels = name.split(".")
-    if not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
-        raise ValueError("not a domain name")
-    if len(name) > MAX_NAME_OCTETS:
-        raise ValueError(f"a domain name has at most {MAX_NAME_OCTETS} octets")
-    return name
-
-
-def read_mailbox(text: str) -> str:
-    """Return the address `local-part@domain`, its local part a dot-atom (RFC 5321 4.1.2)."""
-    local_part, at, domain = text.rpartition("@")
-    if not at:
-        raise ValueError("not an address of the form user@domain")
-    return _mailbox(local_part, read_domain(domain))
-
-
-def read_sender(text: str) -> str:
-    """Return the address, or "" for `<>` and for an empty string."""
-    return "" if text in ("", "<>") else read_mailbox(text)
-
-
-def read_local_part_or_mailbox(text: str, domain: str) -> str:
-    """Return the address; a bare local part is one of `domain`."""
-    return read_mailbox(text) if "@" in text else _mailbox(text, domain)
-
-
-def _mailbox(local_part: str, domain: str) -> str:
-    if not _LOCAL_PART.fullmatch(local_part):
-        raise ValueError(
-            "the local part may hold ASCII letters, digits, dots and !#$%&'*+-/=?^_{}~"
-        )
-    address = f"{local_part}@{domain}"
-    if len(local_part) > MAX_LOCAL_PART_OCTETS or len(address) > MAX_ADDRESS_OCTETS:
-        raise ValueError(
-            f"an address has at most {MAX_ADDRESS_OCTETS} octets,"
-            f" {MAX_LOCAL_PART_OCTETS} of them before the @"
-        )
-    return address
-
-
-def read_host(text: str) -> str:
-    """Return a host name as `read_domain` does, or an IP address in its usual spelling."""
-    address = usual_address(text)
-    if address:
-        return address
-    try:
-        return read_domain(text)
-    except ValueError as error:
-        raise ValueError(str(error).replace("domain name", "host name or address")) from None
-
-
-def read_fqdn(text: str) -> str:
-    """Return a host name, or an address literal (RFC 5321 4.1.3)."""
-    literal = _ADDRESS_LITERAL.fullmatch(text)
-    if literal and usual_address(literal[2]) and bool(literal[1]) == (":" in literal[2]):
-        return text
-    return read_domain(text)
-
-
-def read_nameserver(text: str) -> Nameserver:
-    """Return the nameserver of `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`."""
-    bracketed = _BRACKETED.fullmatch(text)
-    if bracketed:
-        address, port = bracketed.groups()
-    elif text.count(":") == 1:
-        address, port = text.split(":")
-    else:
-        address, port = text, None
-    usual = usual_address(address)
-    if not usual:
-        raise ValueError("not an address: write ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT")
-    return Nameserver(usual) if port is None else Nameserver(usual, read_port(port))
-
-
-def read_port(text: str) -> int:
-    """Return a port number."""
-    if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) < 65536:
-        raise ValueError("a port is a number from 1 to 65535")
-    return int(text)
-
-
-def read_patterns(text: str) -> tuple[str, ...]:
-    """Return the patterns of `PATTERN[,PATTERN...]`."""
-    patterns = tuple(text.split(","))
-    if not all(_PATTERN.fullmatch(pattern) for pattern in patterns):
-        raise ValueError("write 2, 4 or 5, a code like 550, 5.1.1 or 5.1.x, separated by commas")
-    return patterns
-
-
-def read_days(text: str) -> tuple[int, int | None]:
-    """Return the days of `WARN[,CRIT]`."""
-    if not re.fullmatch("[0-9]{1,5}(,[0-9]{1,5})?", text):
-        raise ValueError("write WARN or WARN,CRIT in days")
-    warning, _, critical = text.partition(",")
-    if critical and int(critical) > int(warning):
-        raise ValueError("CRIT must not be more days than WARN")
-    return int(warning), int(critical) if critical else None
-
-
-def read_threshold(text: str) -> Threshold:
-    """Return the threshold of `[STEP=]RANGE`."""
-    step, _, limits = text.rpartition("=")
-    step = step or "time"
-    if step not in TIMED or text.startswith("="):
-        raise ValueError(f"no such step, use one of {', '.join(TIMED)}")
-    match = _RANGE.fullmatch(limits)
-    if not match or not limits.strip("@"):
-        raise ValueError("a range is [@][START:][END] in seconds")
-    start, end = match.groups()
-    if end is not None and start != "~" and float(start or 0) > float(end):
-        raise ValueError("the range ends before it starts")
-    return Threshold(step, limits)
-
-
-def read_seconds(text: str) -> float:
-    """Return a number of seconds above zero."""
-    if not re.fullmatch(_SECONDS, text):
-        raise ValueError("write seconds, like 30 or 2.5")
-    seconds = float(text)
-    if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
-        raise ValueError(f"write more than 0 and at most {MAX_TIMEOUT_SECONDS:.0f} seconds")
-    return seconds
 
 
 def usual_address(text: str) -> str | None:

@@ -139,8 +139,12 @@ def _claimed(who: str, plural: bool, claims: Sequence[tuple[str, str]]) -> str:
     objects: dict[str, list[str]] = {}
     for verb, what in claims:
         objects.setdefault(f"{verb}{'' if plural else 's'}", []).append(what)
-    deeds = ", ".join(f"{verb} {' and '.join(what)}" for verb, what in objects.items())
+    deeds = ", ".join(f"{verb} {_enumerated(what)}" for verb, what in objects.items())
     return f"{who} {deeds}"
+
+
+def _enumerated(what: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(what[:-1]), what[-1])))
 
 
 def _finding(verdicts: Sequence[Verdict], visited: Sequence[str]) -> str:

@@ -56,9 +56,12 @@ class Reply(NamedTuple):
 
     def __str__(self) -> str:
         """The reply as it is quoted: one line, at most 160 characters."""
-        again = f"{self.enhanced} "  # RFC 2034 4 has it on every line; once is enough
-        rest = (line.removeprefix(again) for line in self.lines[1:])
-        return printable(" ".join((self.code, self.lines[0], *rest)), QUOTE_LIMIT)
+        first, *rest = self.lines
+        code = f"{self.enhanced} "
+        # RFC 2034 4 has the code on every line; once is enough.
+        if self.enhanced and first.startswith(code):
+            rest = [line.removeprefix(code) for line in rest]
+        return printable(" ".join((self.code, first, *rest)), QUOTE_LIMIT)
 
 
 class DialogueLine(NamedTuple):
