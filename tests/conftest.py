@@ -6,8 +6,13 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 import trustme
+
+# Timings belong in the benchmark: a loaded machine must not fail a property.
+hypothesis.settings.register_profile("any speed", deadline=None)
+hypothesis.settings.load_profile("any speed")
 
 
 def _no_skip_in_ci(report: Any) -> None:

@@ -284,7 +284,7 @@ JUDGED = {
         WARNING, "valid-deferred", words="greylisted", valid=GREYLISTED
     ),
     "test mailbox deleted": Judged(
-        CRITICAL, "valid-refused", UNTESTED[0], words="unknown user invalid@example.com untested",
+        CRITICAL, "valid-refused", UNTESTED[0], words="invalid@example.com is untested",
         valid=GONE, unknown=GONE,
     ),
     "valid user refused": Judged(
@@ -508,7 +508,7 @@ def test_a_border_that_takes_mail_under_tls_only_is_judged_under_tls(
     assert verifying.state == CRITICAL
     assert sorted(verifying.findings) == ["certificate-unverified", "unknown-accepted"]
     assert (in_clear.state, in_clear.findings) == (CRITICAL, ["mail-refused"])
-    assert "--starttls" in in_clear.status
+    assert "(see --no-starttls)" in in_clear.status
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,693 @@
+"""What reaches a phone at 3 a.m., as whole lines, and what -v, -vv and -vvv add to it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nagiosplugin import Check, CheckError
+
+from check_smtp_border.contexts import contexts
+from check_smtp_border.observation import (
+    Certificate,
+    Delivery,
+    Failure,
+    FailureKind,
+    MailDomain,
+    MailHost,
+    NotVisited,
+    Observation,
+    Probe,
+    Publication,
+    Tls,
+    Verification,
+)
+from check_smtp_border.resource import Border
+from check_smtp_border.settings import Family, Settings, Threshold, TlsUse
+from check_smtp_border.smtp.reply import DialogueLine
+from check_smtp_border.summary import LINE_LIMIT, BorderSummary
+from tests.support.facts import SETTINGS, found, line_1, output, reply, to_everyone, unreached
+from tests.support.facts import visited as at
+
+NAMED = SETTINGS._replace(hostnames=("192.0.2.1", "192.0.2.2"))
+NOBODY = unreached("valid", "unknown", "relay")
+NOTHING = unreached("greeting", "ehlo", "valid", "unknown", "relay")
+
+BLOCKED = "554 5.7.1 Service unavailable; Client host [192.0.2.99] blocked using dnsbl.example"
+GREYLISTED = "450 4.7.1 Greylisted, please try again in 300 seconds"
+REFUSED_CONNECTION = Failure(
+    FailureKind.UNREACHABLE, "connection refused while connecting to port 25"
+)
+SILENCE = Failure(FailureKind.TIMEOUT, "timeout while waiting for the greeting")
+NO_REPLY = Failure(
+    FailureKind.TIMEOUT, "timeout while waiting for the reply to RCPT TO", Probe.UNKNOWN
+)
+HUNG_UP = Failure(
+    FailureKind.CONNECTION_LOST,
+    "connection closed by the server while waiting for the reply to RCPT TO",
+    Probe.RELAY,
+)
+LOST_MESSAGE = Failure(
+    FailureKind.DELIVERY_UNCERTAIN, "timeout while waiting for the reply to the final dot"
+)
+CERTIFICATE = Certificate(
+    *(9.6, 80.4, "2026-12-31", "CN=mx1.example.com", "CN=Some CA"), names=("mx1.example.com",)
+)
+UNDER_TLS = Tls(
+    *(True, reply("220 Go")), version="TLSv1.3", cipher="TLS_AES_256", certificate=CERTIFICATE
+)
+NO_HANDSHAKE = Tls(
+    *(True, reply("220 Go")), trouble="TLS handshake fails: sslv3 alert handshake failure"
+)
+TLS_ONLY = "530 5.7.0 Must issue a STARTTLS command first"
+
+
+def _domain(publication: Publication, *hosts: MailHost, detail: str = "") -> MailDomain:
+    return MailDomain("example.com", publication, hosts, detail)
+
+
+MX1 = MailHost("mx1.example.com", 10, ("192.0.2.1",))
+MX2 = MailHost("mx2.example.com", 20)
+
+
+class Night(NamedTuple):
+    """What a run has found, and the line that somebody is woken up by.
+
+    facts: what `found` takes besides visits and settings.
+    """
+
+    line: str
+    visits: tuple[Observation, ...] = ()
+    settings: Settings = SETTINGS
+    facts: dict[str, Any] = {}  # noqa: RUF012  # nobody changes it
+
+
+NIGHTS = {
+    # --- all good ---
+    "one address": Night(
+        "OK - mx1.example.com [192.0.2.1] accepts valid.email@example.com, refuses unknown users"
+        " and relaying",
+        (at(),),
+    ),
+    "two hosts, three addresses": Night(
+        "OK - example.com: 2 hosts (3 addresses) accept valid.email@example.com, refuse unknown"
+        " users and relaying",
+        (at(), at("192.0.2.2"), at("2001:db8::2", "mx2.example.com")),
+    ),
+    "one host, two addresses": Night(
+        "OK - example.com: 1 host (2 addresses) accepts valid.email@example.com, refuses unknown"
+        " users and relaying",
+        (at(), at("2001:db8::1", "mx1.example.com")),
+    ),
+    "one address, two hosts": Night(
+        "OK - mx1.example.com, mx2.example.com [192.0.2.1] accepts valid.email@example.com,"
+        " refuses unknown users and relaying",
+        (at("192.0.2.1", "mx1.example.com", "mx2.example.com"),),
+    ),
+    "-H ADDRESS": Night(
+        "OK - 192.0.2.1 accepts valid.email@example.com, refuses unknown users and relaying",
+        (at("192.0.2.1", "192.0.2.1"),), NAMED,
+    ),
+    "-H twice": Night(
+        "OK - 192.0.2.1, 192.0.2.2 accept valid.email@example.com, refuse unknown users and"
+        " relaying",
+        (at("192.0.2.1", "192.0.2.1"), at("192.0.2.2", "192.0.2.2")), NAMED,
+    ),
+    "sixty addresses": Night(
+        "OK - example.com: 1 host (60 addresses) accepts valid.email@example.com, refuses unknown"
+        " users and relaying",
+        tuple(at(f"192.0.2.{number}", "mx.example.com") for number in range(60)),
+    ),
+    "stock Postfix defers relaying": Night(
+        "OK - mx1.example.com [192.0.2.1] accepts valid.email@example.com, refuses unknown users"
+        " and relaying",
+        (at(relay="454 4.7.1 Relay access denied"),),
+    ),
+    "a catch-all on purpose": Night(
+        "OK - mx1.example.com [192.0.2.1] accepts valid.email@example.com and unknown users,"
+        " refuses relaying",
+        (at(unknown="250 2.1.5 Ok"),), SETTINGS._replace(expect_unknown=("2",)),
+    ),
+    "delivered, under TLS that verifies": Night(
+        "OK - mx1.example.com [192.0.2.1] accepts valid.email@example.com, refuses unknown users"
+        " and relaying, shows a certificate that verifies, takes the test message",
+        (
+            at(
+                tls=UNDER_TLS._replace(verification=Verification()),
+                delivery=Delivery("message", reply("250 2.0.0 Ok: queued as 4711")),
+            ),
+        ),
+        SETTINGS._replace(verify_certificate=True, deliver=True),
+    ),
+    "IPv6 without a route": Night(
+        "OK - mx1.example.com [192.0.2.1] accepts valid.email@example.com, refuses unknown users"
+        " and relaying; 2 IPv6 addresses not visited: no route",
+        (at(),),
+        facts={
+            "not_visited": NotVisited(("2001:db8::1", "2001:db8::2"), "network unreachable", True)
+        },
+    ),
+    # --- the three expectations ---
+    "the backup is an open relay": Night(
+        "CRITICAL - mx2.example.com [192.0.2.2] (1 of 2 addresses): accepts relaying to"
+        " test@example.net: 250 2.1.5 Ok (expected 5.7.x,5.1.x,5.4.1)",
+        (at(), at("192.0.2.2", relay="250 2.1.5 Ok")),
+    ),
+    "all are open relays": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1], mx2.example.com [192.0.2.2]: accepts relaying to"
+        " test@example.net: 250 2.1.5 Ok queued as 1 (expected 5.7.x,5.1.x,5.4.1)",
+        (
+            at(relay="250 2.1.5 Ok queued as 1"),
+            at("192.0.2.2", relay="250 2.1.5 Ok queued as 2"),
+        ),
+    ),
+    "a catch-all": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: accepts unknown user invalid@example.com:"
+        " 250 2.1.5 Ok (expected 5.1.x,5.2.1,5.4.1) (a refusal after DATA is not tested)",
+        (at(unknown="250 2.1.5 Ok"),),
+    ),
+    "greylisted": Night(
+        "WARNING - mx1.example.com [192.0.2.1]: defers everyone alike, greylisted:"
+        " 450 4.7.1 Greylisted, please try again in 300 seconds, its refusals prove nothing",
+        (at(**to_everyone(GREYLISTED)),),
+    ),
+    "the valid user alone is greylisted": Night(
+        "WARNING - mx1.example.com [192.0.2.1]: defers valid user valid.email@example.com,"
+        " greylisted: 450 4.7.1 Greylisted, please try again in 300 seconds (expected 2)",
+        (at(valid=GREYLISTED),),
+    ),
+    "we are blocked": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: refuses everyone alike, client blocked:"
+        " 554 5.7.1 Service unavailable; Client host [192.0.2.99] blocked using dnsbl.example,"
+        " its refusals prove nothing",
+        (at(**to_everyone(BLOCKED)),),
+    ),
+    "we are blocked for strangers' mail": Night(
+        "WARNING - mx1.example.com [192.0.2.1]: cannot judge unknown user invalid@example.com,"
+        " client blocked: 554 5.7.1 Service unavailable; Client host [192.0.2.99] blocked using"
+        " dnsbl.example",
+        (at(unknown=BLOCKED),),
+    ),
+    "the test mailbox is deleted": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: refuses valid user valid.email@example.com"
+        " as unknown: 550 5.1.1 mailbox unavailable (expected 2; see --valid-user), so unknown user"
+        " invalid@example.com is untested",
+        (at(valid="550 5.1.1 mailbox unavailable", unknown="550 5.1.1 mailbox unavailable"),),
+    ),
+    "the test mailbox is full": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: refuses valid user valid.email@example.com,"
+        " mailbox full: 552 5.2.2 Over quota (expected 2; see --valid-user)",
+        (at(valid="552 5.2.2 Over quota"),),
+    ),
+    "the relay recipient's domain takes no mail": Night(
+        "WARNING - mx1.example.com [192.0.2.1]: cannot judge relaying to test@example.net, foreign"
+        " domain takes no mail: 556 5.1.10 Recipient address has null MX (see --relay-recipient)",
+        (at(relay="556 5.1.10 Recipient address has null MX"),),
+    ),
+    "two findings at two addresses": Night(
+        "CRITICAL - mx2.example.com [192.0.2.2] (1 of 2 addresses): accepts relaying to"
+        " test@example.net: 250 2.1.5 Ok (expected 5.7.x,5.1.x,5.4.1);"
+        " mx1.example.com [192.0.2.1] (1 of 2 addresses): defers unknown user invalid@example.com,"
+        " temporary failure: 451 4.3.0 Later (expected 5.1.x,5.2.1,5.4.1)",
+        (at(unknown="451 4.3.0 Later"), at("192.0.2.2", relay="250 2.1.5 Ok")),
+    ),
+    "everybody is accepted, the open relay first": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: accepts relaying to test@example.net: 250 Ok"
+        " (expected 5.7.x,5.1.x,5.4.1); mx1.example.com [192.0.2.1]: accepts unknown user"
+        " invalid@example.com: 250 Ok (expected 5.1.x,5.2.1,5.4.1) (a refusal after DATA is not"
+        " tested)",
+        (at(**to_everyone("250 Ok")),),
+    ),
+    # --- the session ---
+    "one address of four is down": Night(
+        "WARNING - mx3.example.com [192.0.2.3] (1 of 4 addresses): connection refused while"
+        " connecting to port 25",
+        (
+            *(at(), at("192.0.2.2")),
+            at("192.0.2.3", failure=REFUSED_CONNECTION, redundant=True, **NOTHING),
+            at("192.0.2.4"),
+        ),
+    ),
+    "all addresses are down": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1], mx2.example.com [192.0.2.2]: connection refused"
+        " while connecting to port 25",
+        tuple(
+            at(address, failure=REFUSED_CONNECTION, local_address="", **NOTHING)
+            for address in ("192.0.2.1", "192.0.2.2")
+        ),
+    ),
+    "silence": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: timeout while waiting for the greeting",
+        (at(failure=SILENCE, **NOTHING),),
+    ),
+    "the unknown user is not answered": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: timeout while waiting for the reply to RCPT TO"
+        " (unknown user invalid@example.com)",
+        (at(failure=NO_REPLY, **unreached("unknown", "relay")),),
+    ),
+    "hung up on twice": Night(
+        "WARNING - mx1.example.com [192.0.2.1]: hangs up twice on relaying to test@example.net:"
+        " connection closed by the server while waiting for the reply to RCPT TO",
+        (at(failure=HUNG_UP, hang_ups=(Probe.RELAY, Probe.RELAY), **unreached("relay")),),
+    ),
+    "not welcome": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: refuses to talk, client blocked:"
+        " 554 5.7.1 Go away",
+        (at(greeting="554 5.7.1 Go away", **unreached("ehlo"), **NOBODY),),
+    ),
+    "the EHLO name is refused": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: refuses EHLO monitor.example, EHLO name refused:"
+        " 550 5.7.1 Helo command rejected: Access denied (see --fqdn)",
+        (at(ehlo="550 5.7.1 Helo command rejected: Access denied", **NOBODY),),
+    ),
+    "the sender is refused": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: refuses MAIL FROM smtp.test@monitor.example,"
+        " sender refused: 550 5.1.8 Sender address rejected: Domain not found (see --from)",
+        (at(mail="550 5.1.8 Sender address rejected: Domain not found", **NOBODY),),
+    ),
+    "the banner is slow": Night(
+        "WARNING - mx2.example.com [192.0.2.2] (1 of 2 addresses): banner takes 6.012 s"
+        " (warning range 5)",
+        (at(seconds=(("banner", 0.012),)), at("192.0.2.2", seconds=(("banner", 6.012),))),
+        SETTINGS._replace(warning=(Threshold("banner", "5"),)),
+    ),
+    # --- TLS ---
+    "the handshake fails": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: STARTTLS is offered and broken: TLS handshake"
+        " fails: sslv3 alert handshake failure",
+        (at(tls=NO_HANDSHAKE),),
+    ),
+    "the handshake fails where mail is taken under TLS alone": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: STARTTLS is offered and broken: TLS handshake"
+        " fails: sslv3 alert handshake failure, and without TLS it takes no mail",
+        (at(tls=NO_HANDSHAKE, mail=TLS_ONLY, **NOBODY),),
+    ),
+    "STARTTLS is stripped": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: does not offer STARTTLS",
+        (at(),), SETTINGS._replace(tls=TlsUse.DEMANDED, certificate=(14, 7)),
+    ),
+    "STARTTLS is deferred": Night(
+        "WARNING - mx1.example.com [192.0.2.1]: defers STARTTLS: 454 4.7.0 TLS not available",
+        (at(tls=Tls(True, reply("454 4.7.0 TLS not available"))),),
+    ),
+    "plaintext is injected": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: sends plaintext behind its 220 to STARTTLS",
+        (at(tls=UNDER_TLS._replace(injected=True)),),
+    ),
+    "the certificate expires": Night(
+        "WARNING - mx1.example.com [192.0.2.1]: certificate expires in 9 days, on 2026-12-31"
+        " (warning below 14)",
+        (at(tls=UNDER_TLS),), SETTINGS._replace(tls=TlsUse.DEMANDED, certificate=(14, 7)),
+    ),
+    "the certificate does not verify": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: certificate does not verify: self-signed"
+        " certificate",
+        (at(tls=UNDER_TLS._replace(verification=Verification(True, "self-signed certificate"))),),
+        SETTINGS._replace(tls=TlsUse.DEMANDED, verify_certificate=True),
+    ),
+    # --- the test message ---
+    "the test message is refused": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: refuses the message in the delivery:"
+        " 554 5.7.1 Spam",
+        (at(delivery=Delivery("message", reply("554 5.7.1 Spam"))),),
+    ),
+    "the test message is lost": Night(
+        "CRITICAL - mx1.example.com [192.0.2.1]: timeout while waiting for the reply to the final"
+        " dot, the test message may have been delivered",
+        (at(delivery=Delivery("data", reply("354 Go on")), failure=LOST_MESSAGE),),
+    ),
+    # --- DNS and this side of the network ---
+    "the domain's nameservers are dead": Night(
+        "CRITICAL - example.com: the domain's nameservers fail: 192.0.2.53 answered SERVFAIL",
+        facts={"domain": _domain(Publication.DOMAIN_FAILED, detail="192.0.2.53 answered SERVFAIL")},
+    ),
+    "our resolver is dead": Night(
+        "UNKNOWN - example.com: our resolver fails, nothing could be looked up: timeout",
+        facts={"domain": _domain(Publication.RESOLVER_FAILED, detail="timeout")},
+    ),
+    "the domain has expired": Night(
+        "CRITICAL - example.com: the domain does not exist (NXDOMAIN)",
+        facts={"domain": _domain(Publication.NO_DOMAIN)},
+    ),
+    "null MX": Night(
+        "CRITICAL - example.com: the domain takes no mail (null MX, RFC 7505)",
+        facts={"domain": _domain(Publication.NULL_MX)},
+    ),
+    "nothing published": Night(
+        "CRITICAL - example.com: no MX and no address",
+        facts={"domain": _domain(Publication.IMPLICIT_MX, MailHost("example.com"))},
+    ),
+    "no MX host has an address": Night(
+        "CRITICAL - example.com: no MX host has an address (mx2.example.com)",
+        facts={"domain": _domain(Publication.MX, MX2)},
+    ),
+    "the backup MX has no address": Night(
+        "WARNING - example.com: MX mx2.example.com has no address",
+        (at(),), facts={"domain": _domain(Publication.MX, MX1, MX2)},
+    ),
+    "an MX is an alias": Night(
+        "WARNING - example.com: MX mx1.example.com is a CNAME (of host.example.net), which"
+        " RFC 2181 10.3 forbids",
+        (at(),), facts={"domain": _domain(Publication.MX, MX1._replace(alias="host.example.net"))},
+    ),
+    "a name of -H is not known": Night(
+        "UNKNOWN - mx3.example.com cannot be looked up: name or service not known",
+        settings=NAMED,
+        facts={"hosts": (MailHost("mx3.example.com", failure="name or service not known"),)},
+    ),
+    "no IPv6 address for -6": Night(
+        "UNKNOWN - example.com: mx1.example.com has no IPv6 address",
+        settings=SETTINGS._replace(family=Family.IPV6),
+        facts={"domain": _domain(Publication.MX, MX1)},
+    ),
+    "no route to anything": Night(
+        "UNKNOWN - example.com: 1 IPv4 address not visited: no route (192.0.2.1: network is"
+        " unreachable)",
+        facts={
+            "domain": _domain(Publication.MX, MX1),
+            "not_visited": NotVisited(("192.0.2.1",), "network is unreachable", False),
+        },
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("night", NIGHTS.values(), ids=NIGHTS.keys())
+def test_the_line_that_wakes_somebody_up(night: Night) -> None:
+    check = found(*night.visits, settings=night.settings, **night.facts)
+    assert line_1(check) == f"SMTP_BORDER {night.line}"
+
+
+# --- the limits of line 1 ----------------------------------------------------------------------
+
+
+def test_one_finding_of_many_addresses_names_three_and_counts_all() -> None:
+    visits = [at(f"192.0.2.{number}", "mx.example.com", relay="250 Ok") for number in range(59)]
+    assert line_1(found(*visits, at("192.0.2.59", "mx.example.com"))) == (
+        "SMTP_BORDER CRITICAL - mx.example.com [192.0.2.0], mx.example.com [192.0.2.1],"
+        " mx.example.com [192.0.2.2] (+56 more) (59 of 60 addresses): accepts relaying to"
+        " test@example.net: 250 Ok (expected 5.7.x,5.1.x,5.4.1)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"unknown": "250 2.1.5 Ok 4711"}, {"unknown": "250 2.1.5 Ok 4712"}),
+        ({"mail": "451 4.3.0 Later (4711)"}, {"mail": "451 4.3.0 Later (4712)"}),
+        (to_everyone("450 4.7.1 Wait 300 s"), to_everyone("450 4.7.1 Wait 299 s")),
+        ({"greeting": "421 mx1 busy"}, {"greeting": "421 mx2 busy"}),
+        ({"failure": SILENCE, **NOTHING}, {"failure": SILENCE, **NOTHING}),
+        ({"tls": Tls()}, {"tls": Tls()}),
+        ({"tls": UNDER_TLS}, {"tls": UNDER_TLS}),
+        # A certificate that cannot be read.
+        ({"tls": UNDER_TLS._replace(certificate=None)},) * 2,
+    ],
+)
+def test_equal_findings_are_said_once(one: dict[str, Any], other: dict[str, Any]) -> None:
+    settings = SETTINGS._replace(tls=TlsUse.DEMANDED, certificate=(14, 7))
+    tls = UNDER_TLS._replace(certificate=CERTIFICATE._replace(days_left=60.0))
+    visits = [
+        at(address, **{"tls": tls, **changes})
+        for address, changes in (("192.0.2.1", one), ("192.0.2.2", other))
+    ]
+    line = line_1(found(*visits, settings=settings))
+    assert " - mx1.example.com [192.0.2.1], mx2.example.com [192.0.2.2]: " in line
+    assert line.count("192.0.2.") == 2
+
+
+@pytest.mark.parametrize(
+    "other", ["250 2.1.0 Ok", "251 2.1.5 Ok", "451 4.3.0 Later", "550 5.7.1 Helo refused"]
+)
+def test_findings_with_other_codes_are_said_each(other: str) -> None:
+    line = line_1(found(at(unknown="250 2.1.5 Ok"), at("192.0.2.2", unknown=other)))
+    assert line.count("(1 of 2 addresses)") == 2
+
+
+def test_sixty_addresses_of_h_are_cut_and_counted() -> None:
+    visits = [at(f"192.0.2.{number}", f"192.0.2.{number}") for number in range(60)]
+    assert line_1(found(*visits, settings=NAMED)) == (
+        "SMTP_BORDER OK - 192.0.2.0, 192.0.2.1, 192.0.2.2 (+57 more) accept"
+        " valid.email@example.com, refuse unknown users and relaying"
+    )
+
+
+def test_what_has_no_room_is_counted() -> None:
+    visits = [at(f"192.0.2.{number}", unknown=f"45{number} 4.3.0 Later") for number in range(8)]
+    assert line_1(found(*visits)) == (
+        "SMTP_BORDER WARNING - mx0.example.com [192.0.2.0] (1 of 8 addresses): defers unknown user"
+        " invalid@example.com, temporary failure: 450 4.3.0 Later (expected 5.1.x,5.2.1,5.4.1);"
+        " mx1.example.com [192.0.2.1] (1 of 8 addresses): defers unknown user invalid@example.com,"
+        " temporary failure: 451 4.3.0 Later (expected 5.1.x,5.2.1,5.4.1) (+6 more)"
+    )
+
+
+def test_the_longest_names_leave_room_for_the_finding() -> None:
+    host = ".".join(["a" * 63] * 4)[:253]
+    check = found(at("2001:db8::1", host, relay="250 Ok"), at("192.0.2.2"))
+    line = line_1(check)
+    assert "... (1 of 2 addresses): accepts relaying to test@example.net: 250 Ok" in line
+    assert len(line) <= LINE_LIMIT == 400
+
+
+def test_a_quoted_reply_is_cut() -> None:
+    line = line_1(found(at(relay=f"250 {'a' * 1000}")))
+    assert f": 250 {'a' * 153}... (expected" in line
+
+
+def test_line_1_is_filled_to_its_last_character() -> None:
+    deferred = at("192.0.2.2", "b", valid="450 4.3.0 Later"), at("192.0.2.3", "c", valid="451 No")
+    lines = [
+        line_1(found(at("192.0.2.1", "a" * length, valid="550 5.3.0 No"), *deferred))
+        for length in range(1, 140)
+    ]
+    whole = [line for line in lines if not line.endswith(" more)")]
+    cut = [line for line in lines if line.endswith(" (+1 more)")]
+    assert len(whole) + len(cut) == len(lines)
+    assert max(map(len, whole)) == max(map(len, cut)) == 400
+
+
+LENGTHS = st.integers(min_value=1, max_value=400)
+
+
+@given(
+    visits=st.lists(st.tuples(LENGTHS, LENGTHS, st.sampled_from("245")), min_size=1, max_size=9),
+    named=st.booleans(),
+)
+def test_line_1_has_400_characters_at_most_and_counts_what_it_leaves_out(
+    visits: list[tuple[int, int, str]], named: bool
+) -> None:
+    seen = [
+        at(f"192.0.2.{number}", "a" * name, unknown=f"{digit}3{number} {'b' * text}")
+        for number, (name, text, digit) in enumerate(visits)
+    ]
+    line = line_1(found(*seen, settings=NAMED if named else SETTINGS))
+    assert len(line) <= 400
+    said = len(re.findall("(?:accepts|defers) unknown user invalid", line))
+    unsaid = re.search(r" \(\+(\d+) more\)$", line)
+    findings = sum(digit != "5" for _, _, digit in visits)
+    if findings:
+        assert said + int(unsaid[1] if unsaid else 0) == findings
+
+
+HARMFUL = "<b>bold</b> | time=0.001s;;;0 \\n\\c \x1b[31m\x07\x00 `id` \xe2\x80\xae\xff"
+
+
+def test_hostile_text_is_harmless_in_every_line() -> None:
+    hostile = at(
+        "192.0.2.1",
+        f"mx.{HARMFUL}.example",
+        **to_everyone(f"550 5.1.1 {HARMFUL}"),
+        greeting=f"220 {HARMFUL}",
+        dialogue=(DialogueLine(0.1, "S", HARMFUL),),
+        seconds=(("banner", 0.1),),
+    )
+    lines = output(found(hostile, settings=SETTINGS._replace(verbose=3)), verbose=3)
+    assert all(re.fullmatch(r"[ -~]+", line) for line in lines)
+    assert not set("".join(lines)) & set("<>\\`")
+    assert [line.count("|") for line in lines] == [1] + [0] * (len(lines) - 1)
+    assert "warning: removed illegal characters" not in "".join(lines)
+    assert "refuses everyone alike" in lines[0]
+
+
+def test_what_keeps_us_from_looking_is_unknown_in_a_line_of_its_own() -> None:
+    class Blind(Border):
+        def probe(self) -> list[Any]:
+            raise CheckError(f"no usable resolver configuration: {HARMFUL} {'a' * 500}")
+
+    check = Check(Blind(SETTINGS), *contexts(SETTINGS), BorderSummary(SETTINGS))
+    check()
+    (line,) = output(check)
+    assert line.startswith("SMTP_BORDER UNKNOWN - no usable resolver configuration: bbold/b / time")
+    assert re.fullmatch(r"[ -~]{,400}", line)
+    assert not set(line) & set("|<>\\`")
+    assert output(check, verbose=3) == [line]
+
+
+# --- long output -------------------------------------------------------------------------------
+
+
+def test_v_says_every_expectation_at_every_address() -> None:
+    steps = (("connect", 0.004), ("banner", 0.0126), ("rcpt_relay", 1.5), ("rset", 9.0))
+    check = found(at(seconds=steps), at("192.0.2.2", relay="250 2.1.5 Ok"))
+    assert output(check, verbose=1)[1:] == [
+        "[OK] example.com: MX 10 mx1.example.com, 20 mx2.example.com",
+        "[OK] mx1.example.com [192.0.2.1]: greets: 220 mx.example.com ESMTP (0.013s)",
+        "[OK] mx1.example.com [192.0.2.1]: accepts valid user valid.email@example.com:"
+        " 250 2.1.5 Ok",
+        "[OK] mx1.example.com [192.0.2.1]: refuses unknown user invalid@example.com:"
+        " 550 5.1.1 User unknown",
+        "[OK] mx1.example.com [192.0.2.1]: refuses relaying to test@example.net:"
+        " 554 5.7.1 Relay access denied (1.500s)",
+        "[OK] mx1.example.com [192.0.2.1]: STARTTLS not used",
+        "[OK] mx2.example.com [192.0.2.2]: greets: 220 mx.example.com ESMTP",
+        "[OK] mx2.example.com [192.0.2.2]: accepts valid user valid.email@example.com:"
+        " 250 2.1.5 Ok",
+        "[OK] mx2.example.com [192.0.2.2]: refuses unknown user invalid@example.com:"
+        " 550 5.1.1 User unknown",
+        "[CRITICAL] mx2.example.com [192.0.2.2]: accepts relaying to test@example.net:"
+        " 250 2.1.5 Ok (expected 5.7.x,5.1.x,5.4.1) [relay-accepted]",
+        "[OK] mx2.example.com [192.0.2.2]: STARTTLS not used",
+        "mx1.example.com [192.0.2.1]: from 192.0.2.99 as monitor.example,"
+        " smtp.test@monitor.example: connect 0.004s, banner 0.013s, rcpt_relay 1.500s",
+        "mx2.example.com [192.0.2.2]: from 192.0.2.99 as monitor.example,"
+        " smtp.test@monitor.example:",
+    ]
+
+
+def _said(*visits: Observation, verbose: int = 1, **more: Any) -> list[str]:
+    settings = more.pop("settings", SETTINGS)._replace(verbose=verbose)
+    return output(found(*visits, settings=settings, **more), verbose)[1:]
+
+
+@pytest.mark.parametrize(
+    ("night", "lines"),
+    [
+        (
+            "stock Postfix defers relaying",
+            [
+                "[OK] mx1.example.com [192.0.2.1]: defers relaying to test@example.net:"
+                " 454 4.7.1 Relay access denied (deferred, not refused for good)"
+            ],
+        ),
+        (
+            "the test mailbox is deleted",
+            [
+                "[WARNING] mx1.example.com [192.0.2.1]: unknown user invalid@example.com untested,"
+                " the valid user got the same refusal: 550 5.1.1 mailbox unavailable"
+                " [unknown-inconclusive]"
+            ],
+        ),
+        (
+            "the handshake fails where mail is taken under TLS alone",
+            [
+                "[CRITICAL] mx1.example.com [192.0.2.1]: MAIL FROM smtp.test@monitor.example"
+                " untested without TLS: 530 5.7.0 Must issue a STARTTLS command first"
+                " [starttls-broken]"
+            ],
+        ),
+        ("all addresses are down", ["mx1.example.com [192.0.2.1]: no connection"]),
+        ("the domain has expired", [
+            "[CRITICAL] example.com: the domain does not exist (NXDOMAIN) [domain-missing]"
+        ]),
+        (
+            "no IPv6 address for -6",
+            ["[UNKNOWN] example.com: mx1.example.com has no IPv6 address [no-address-family]"],
+        ),
+        ("the banner is slow", [
+            "[WARNING] mx2.example.com [192.0.2.2]: banner takes 6.012 s (warning range 5) [slow]"
+        ]),
+    ],
+)  # fmt: skip
+def test_v_says_what_line_1_leaves_out(night: str, lines: list[str]) -> None:
+    case = NIGHTS[night]
+    said = _said(*case.visits, settings=case.settings, **case.facts)
+    assert [line for line in lines if line not in said] == []
+
+
+def test_v_says_which_cipher_was_agreed_on_and_how_long_it_took() -> None:
+    said = _said(at(tls=UNDER_TLS, seconds=(("starttls", 0.25),)))
+    assert "[OK] mx1.example.com [192.0.2.1]: TLSv1.3 TLS_AES_256 (0.250s)" in said
+
+
+def test_v_says_that_a_domain_has_no_mx() -> None:
+    domain = _domain(Publication.IMPLICIT_MX, MailHost("example.com", 0, ("192.0.2.1",)))
+    said = _said(at("192.0.2.1", "example.com"), domain=domain)
+    assert said[0] == "[OK] example.com: no MX, its own address is its border (implicit MX)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "line"),
+    [
+        (
+            {"fqdn": "[192.0.2.99]", "sender": ""},
+            {"fqdn": None, "sender": ""},
+            "from 192.0.2.99 as [192.0.2.99] (this host has no FQDN), null sender:",
+        ),
+        ({"sender": ""}, {"sender": ""}, "from 192.0.2.99 as monitor.example, null sender:"),
+    ],
+)
+def test_v_says_who_we_said_we_are(
+    changes: dict[str, str], options: dict[str, Any], line: str
+) -> None:
+    said = _said(at(**changes), settings=SETTINGS._replace(**options))
+    assert said[-1] == f"mx1.example.com [192.0.2.1]: {line}"
+
+
+def test_v_names_all_hosts_of_an_address_once() -> None:
+    names = [f"mx{number}.example.com" for number in range(6)]
+    said = _said(at("192.0.2.1", *names))
+    assert said[-1].startswith(f"{', '.join(names)} [192.0.2.1]: from ")
+    assert all(line.count("mx5.example.com") == 0 for line in said[1:-1])
+
+
+def test_vv_shows_one_dialogue_after_the_other() -> None:
+    hello = (
+        DialogueLine(0.0, "*", "connect to 192.0.2.1 port 25"),
+        DialogueLine(0.0126, "S", "220 mx.example.com ESMTP"),
+        DialogueLine(0.013, "C", "MAIL FROM:<>"),
+    )
+    visits = at(dialogue=hello), at("192.0.2.2", dialogue=hello[1:])
+    assert _said(*visits, verbose=2)[-7:] == [
+        "dialogue with mx1.example.com [192.0.2.1]",
+        "0.000s *: connect to 192.0.2.1 port 25",
+        "0.013s S: 220 mx.example.com ESMTP",
+        "0.013s C: MAIL FROM:",
+        "dialogue with mx2.example.com [192.0.2.2]",
+        "0.013s S: 220 mx.example.com ESMTP",
+        "0.013s C: MAIL FROM:",
+    ]
+    assert not any("dialogue" in line for line in _said(*visits, verbose=1))
+
+
+def test_vvv_shows_dns_tls_and_the_certificate() -> None:
+    hosts = (
+        MX1._replace(addresses=("192.0.2.1", "2001:db8::1"), alias="host.example.net"),
+        MX2._replace(failure="192.0.2.53 answered SERVFAIL"),
+        MX2._replace(name="mx3.example.com", preference=30),
+    )
+    said = _said(at(tls=UNDER_TLS), verbose=3, domain=_domain(Publication.MX, *hosts))
+    assert said[-6:] == [
+        "DNS: example.com: MX",
+        "DNS: mx1.example.com is host.example.net (preference 10): 192.0.2.1, 2001:db8::1",
+        "DNS: mx2.example.com (preference 20): 192.0.2.53 answered SERVFAIL",
+        "DNS: mx3.example.com (preference 30): no address",
+        "TLS: mx1.example.com [192.0.2.1]: TLSv1.3 TLS_AES_256",
+        "certificate: mx1.example.com [192.0.2.1]: CN=mx1.example.com, issued by CN=Some CA,"
+        " until 2026-12-31 (9.6 days), names mx1.example.com",
+    ]
+
+
+def test_vvv_shows_no_dns_where_none_was_asked() -> None:
+    said = _said(at("192.0.2.1", "192.0.2.1"), verbose=3, settings=NAMED)
+    assert [line for line in said if line.startswith(("DNS", "TLS", "certificate"))] == []
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2, 3])
+def test_perfdata_stand_on_line_1_alone(verbose: int) -> None:
+    lines = output(found(at(seconds=(("connect", 0.5),))), verbose)
+    assert re.search(r" \| time=[\d.]+s;;;0 dns=[\d.]+s;;;0 connect=0\.5s;;;0$", lines[0])
+    assert "|" not in "".join(lines[1:])
+    assert (len(lines) > 1) is (verbose > 0)
