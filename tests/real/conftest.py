@@ -1,0 +1,90 @@
+"""The servers, started once for all tests of this directory when the first one asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from . import machine
+from .border import ZONE, Border
+from .certificates import Certificates, make_certificates
+from .exim import exim
+from .knot import knot
+from .opensmtpd import opensmtpd
+from .postfix import LISTENERS, address, postfix
+from .zone import zones
+
+# Postfix's listeners have the addresses from 1 on, the servers of tests/daemons those from 53 on.
+EXIM, OPENSMTPD, NOBODY, NAMESERVER = (machine.loopback(last) for last in range(41, 45))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this directory, and keep them in one process: its servers are shared."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.real)
+            item.add_marker(pytest.mark.xdist_group("real"))
+
+
+@pytest.fixture(scope="session")
+def directory() -> Iterator[Path]:
+    with machine.open_directory() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def certificates(directory: Path) -> Certificates:
+    """The certificates of Postfix's listeners."""
+    return make_certificates(directory, f"mx.tls.{ZONE}")
+
+
+@pytest.fixture(scope="session")
+def port() -> int:
+    """Where everything listens, on addresses of its own."""
+    return machine.free_port()
+
+
+@pytest.fixture(scope="session")
+def nowhere() -> str:
+    """An address at which nothing listens."""
+    return NOBODY
+
+
+@pytest.fixture(scope="session")
+def nameserver(port: int) -> Iterator[str]:
+    """Knot, as --nameserver takes it."""
+    hosts = {name: address(name) for name in LISTENERS}
+    hosts |= {"exim": EXIM, "opensmtpd": OPENSMTPD, "nobody": NOBODY}
+    with knot(NAMESERVER, (port, 53), zones(NAMESERVER, hosts)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def resolv_conf(directory: Path, nameserver: str) -> Path:
+    """The servers' own resolver configuration: Knot at port 53, for there is no port in it."""
+    file = directory / "resolv.conf"
+    file.write_text(f"nameserver {NAMESERVER}\n")
+    return file
+
+
+@pytest.fixture(scope="session")
+def borders(
+    port: int, certificates: Certificates, resolv_conf: Path
+) -> Iterator[Mapping[str, Border]]:
+    """Postfix's borders, by the names of its listeners."""
+    with postfix(port, certificates, resolv_conf) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def exim_border(port: int, resolv_conf: Path) -> Iterator[Border]:
+    with exim(EXIM, port, resolv_conf) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def opensmtpd_border(port: int, resolv_conf: Path) -> Iterator[Border]:
+    with opensmtpd(OPENSMTPD, port, resolv_conf) as opened:
+        yield opened

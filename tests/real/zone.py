@@ -1,0 +1,62 @@
+"""What the nameserver of the tests publishes: a domain for every border, and every kind of MX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .border import ZONE
+
+FOREIGN_DOMAIN = "example.com"  # takes mail, as far as DNS tells
+FOREIGN_NULL_MX = "example.net"
+LOST = "lost.test"  # a zone whose file is lost
+IDN = f"b\N{LATIN SMALL LETTER U WITH DIAERESIS}cher.{ZONE}"
+CROWD = tuple(f"mx{number}.of.a.host.with.many.names.{ZONE}" for number in range(40))
+
+
+def zones(nameserver: str, hosts: Mapping[str, str]) -> Mapping[str, str | None]:
+    """Return the zones' text. hosts: the addresses of the borders, by the names of the domains.
+
+    `good`, `second`, `open` and `nobody` have to be among them.
+    """
+    records = [
+        f"@ SOA ns.{ZONE}. admin.{ZONE}. 1 3600 600 86400 5",
+        f"@ NS ns.{ZONE}.",
+        f"ns.{ZONE}. A {nameserver}",
+        # The list of bad clients has the one that the plugin comes from (RFC 5782 2.1).
+        f"1.0.0.127.dnsbl.{ZONE}. A 127.0.0.2",
+        f"{FOREIGN_DOMAIN}. MX 10 mx.{FOREIGN_DOMAIN}.",
+        f"mx.{FOREIGN_DOMAIN}. A {hosts['nobody']}",
+        f"{FOREIGN_NULL_MX}. MX 0 .",
+    ]
+    for name, address in hosts.items():
+        records += [f"{name}.{ZONE}. MX 10 mx.{name}.{ZONE}.", f"mx.{name}.{ZONE}. A {address}"]
+    records += [f"crowd.{ZONE}. MX 10 {name}." for name in CROWD]
+    records += [f"{name}. A {hosts['good']}" for name in CROWD]
+    special = _SPECIAL.format(zone=ZONE, lost=LOST, **hosts)
+    return {".": "\n".join(["$TTL 3600", *records, special]), LOST: None}
+
+
+_SPECIAL = """
+$ORIGIN {zone}.
+pair           MX 10 mx.good
+pair           MX 20 mx.open
+three          MX 10 mx.three
+mx.three       A {good}
+mx.three       A {second}
+mx.three       A {nobody}
+null           MX 0 .
+nullbeside     MX 0 .
+nullbeside     MX 10 mx.good
+implicit       A {good}
+nothing        TXT none
+halfaddressed  MX 10 mx.good
+halfaddressed  MX 20 ghost
+unaddressed    MX 10 ghost
+unaddressed    MX 20 nothing
+alias          MX 10 mx.alias
+mx.alias       CNAME mx.good
+halflost       MX 10 mx.good
+halflost       MX 20 mx.{lost}.
+delegated      MX 10 mx.{lost}.
+xn--bcher-kva  MX 10 mx.good
+"""
