@@ -36,15 +36,16 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     gc.disable()  # a run is too short to collect garbage: saves a tenth of its time
     signal.signal(signal.SIGTERM, _end_by_signal)
     signal.signal(signal.SIGINT, _end_by_signal)
-    state = UNKNOWN
+    state = ended = UNKNOWN
     with contextlib.suppress(OSError):  # stdout broke while we wrote
         try:
             _run(settings_from(sys.argv[1:] if argv is None else argv))
         except UsageError as error:
             print(_complaint(str(error)))
         except SystemExit as end:
-            state = end.code if isinstance(end.code, int) else UNKNOWN
+            ended = end.code if isinstance(end.code, int) else UNKNOWN
         sys.stdout.flush()
+        state = ended
     os._exit(state)  # taking the interpreter apart would cost another tenth
 
 

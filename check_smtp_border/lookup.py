@@ -1,5 +1,4 @@
 """MX and addresses by DNS; the only dnspython code, imported when a name must be looked up."""
-# ruff: noqa: E402
 
 from __future__ import annotations
 
@@ -7,10 +6,15 @@ import sys
 import time
 from collections.abc import Sequence
 
-# For DNS over HTTPS, of which there is none here, dnspython imports these where they are
+# For DNS over HTTPS, of which there is none here, dnspython loads HTTP clients where they are
 # installed: 20 MiB and 0.2 s of every run.
-for _unused in ("httpx", "requests"):
-    sys.modules.setdefault(_unused, None)  # type: ignore[arg-type]
+try:
+    from dns import _features
+
+    _features.force("doh", False)
+except (ImportError, AttributeError):  # dnspython 2.3
+    for _unused in ("httpx", "requests"):
+        sys.modules.setdefault(_unused, None)  # type: ignore[arg-type]
 
 import dns.exception
 import dns.name

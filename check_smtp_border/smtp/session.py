@@ -130,14 +130,11 @@ class Session:
         patience = _PARTING_SECONDS if self._silent else QUIT_SECONDS
         until = min(self._connection.deadline, now + patience)
         self._connection.deadline = max(until, now + _PARTING_SECONDS)
-        try:
+        step = self._step("quit", "waiting for the reply to QUIT")
+        with contextlib.suppress(SessionError), step:
             self._send("QUIT")
-            with self._step("quit", "waiting for the reply to QUIT"):
-                self._read_reply()
-        except SessionError as error:
-            self._say("*", str(error))
-        finally:
-            self._connection.close()
+            self._read_reply()
+        self._connection.close()
 
     def _command(self, step: str, verb: str, argument: str = "") -> Reply:
         with self._doing(f"sending {verb}"):
