@@ -148,9 +148,10 @@ def prepare(
 
     files: texts by their paths; those below zones.d/ are the zones' own, the others are included.
     """
-    certificates = directory / "data" / "certs"
-    for name in (*DIRECTORIES.values(), certificates):
+    for name in DIRECTORIES.values():
         (directory / name).mkdir()
+    certificates = directory / "data" / "certs"
+    certificates.mkdir()
     certificate = authority.issue_cert(address, common_name=node)
     certificate.private_key_pem.write_to_path(str(certificates / f"{node}.key"))
     certificate.cert_chain_pems[0].write_to_path(str(certificates / f"{node}.crt"))

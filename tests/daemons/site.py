@@ -14,10 +14,12 @@ from tests.real.border import ZONE, Border
 from tests.real.certificates import Certificates, make_certificates
 from tests.real.knot import knot
 from tests.real.postfix import LISTENERS, address, postfix
+from tests.real.zone import zones
 from tests.support.plugin import CHECKOUT
 
 PLUGINS = "/usr/lib/nagios/plugins"
 NAMESERVER = machine.loopback(53)
+NOBODY = machine.loopback(54)
 # The domain whose one MX host has this many addresses; a test may listen there.
 WIDE = f"wide.{ZONE}"
 WIDE_ADDRESSES = tuple(machine.loopback(100 + number) for number in range(60))
@@ -48,24 +50,18 @@ def open_site() -> Iterator[Site]:
         resolv_conf.write_text(f"nameserver {NAMESERVER}\n")
         certificates = make_certificates(directory, f"mx.tls.{ZONE}")
         mounts = {"/etc/resolv.conf": resolv_conf, PLUGINS: install_plugin(directory)}
-        names = knot(NAMESERVER, (53,), {".": zone()})
+        names = knot(NAMESERVER, (53,), published())
         with names, postfix(25, certificates, resolv_conf) as borders:
             yield Site(borders, certificates, mounts)
 
 
-def zone() -> str:
-    """The names of all borders, one MX host each."""
-    addresses = {f"{name}.{ZONE}": (address(name),) for name in LISTENERS}
-    addresses[WIDE] = WIDE_ADDRESSES
-    records = [
-        f"@ 3600 SOA ns.{ZONE}. admin.{ZONE}. 1 3600 600 86400 5",
-        f"@ 3600 NS ns.{ZONE}.",
-        f"ns.{ZONE}. 3600 A {NAMESERVER}",
-    ]
-    for domain, of_host in addresses.items():
-        records.append(f"{domain}. 3600 MX 10 mx.{domain}.")
-        records += [f"mx.{domain}. 3600 A {each}" for each in of_host]
-    return "\n".join([*records, ""])
+def published() -> Mapping[str, str | None]:
+    """The zones of the real servers' tests, and the wide domain."""
+    hosts = {name: address(name) for name in LISTENERS}
+    texts = dict(zones(NAMESERVER, {**hosts, "nobody": NOBODY}))
+    wide = [f"{WIDE}. MX 10 mx.{WIDE}.", *(f"mx.{WIDE}. A {each}" for each in WIDE_ADDRESSES)]
+    texts["."] = "\n".join([texts["."] or "", *wide, ""])
+    return texts
 
 
 def install_plugin(directory: Path) -> Path:

@@ -65,7 +65,7 @@ SERVICES = (
         verbose=3,
         **{"from": "<>"},
     ),
-)  # fmt: skip
+)
 
 
 class Watched(NamedTuple):
@@ -125,7 +125,7 @@ def zones_of_the_master() -> dict[str, str]:
         "zones.conf": shipped("zones/zones.conf"),
         "zones.d/global-templates/check_smtp_border.conf": shipped("check_smtp_border.conf"),
         "zones.d/master/services.conf": shipped("services.conf"),
-        "zones.d/master/outside.conf": shipped("zones/services.conf"),
+        "zones.d/master/smtp_border_outside.conf": shipped("zones/services.conf"),
     }
 
 

@@ -105,6 +105,7 @@ def test_nagios_mails_all_of_line_1(
         message = message_with("Service: hostile", outbox, log)
     assert result["current_state"] == str(CRITICAL)
     assert "DOM/user" in result["plugin_output"]
+    assert not HTML.search(result["plugin_output"] + result["long_plugin_output"])
     line = result["plugin_output"].translate(REMOVED_BY_NAGIOS)
     assert f"Additional Info:\n\n{line}\n" in message
 

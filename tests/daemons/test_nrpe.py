@@ -12,7 +12,7 @@ import pytest
 
 from tests.real import machine
 from tests.real.border import USERS, ZONE
-from tests.support.plugin import CHECKOUT, CRITICAL, OK, STATES, WARNING
+from tests.support.plugin import CHECKOUT, CRITICAL, OK, STATES, UNKNOWN, WARNING
 from tests.support.smtp_server import Script, SmtpServer, hang
 
 from .daemon import hand_over, with_environment
@@ -105,6 +105,15 @@ def test_every_shipped_deadline_is_above_the_one_before() -> None:
     ]
     assert len(plugin) == len(re.findall("^command", SHIPPED, re.M)) == 2
     assert max(plugin) + 5 < min(client) <= ENOUGH_SECONDS
+
+
+def test_what_is_no_address_arrives_as_written_and_is_refused(site: Site) -> None:
+    meant = "a \"b\" 'c' $d$ !e ;f g@example.com"
+    written = "'" + meant.replace("'", r"'\''").replace("g@", "<g@") + ">'"
+    with nrpe(site, SHIPPED.replace("valid.email@example.com", written)):
+        status, output = check_nrpe("check_smtp_border")
+    assert status == UNKNOWN
+    assert f"argument ADDRESS: '{meant}': not a" in output
 
 
 def test_60_addresses_at_vv_keep_line_1_and_its_perfdata(site: Site) -> None:

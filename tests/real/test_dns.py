@@ -138,7 +138,7 @@ def test_an_mx_that_cannot_be_looked_up_is_a_warning(domain: LookUp, nameserver:
     result = domain("halflost")
     assert result.state == WARNING
     assert result.status == (
-        f"SMTP_BORDER WARNING - halflost.{ZONE}: MX mx.{LOST} cannot be looked up:"
+        f"SMTP_BORDER WARNING - halflost.{ZONE}: mx.{LOST} could not be looked up:"
         f" {nameserver.partition(':')[0]}: SERVFAIL"
     )
     assert list(result.perfdata) == LOOKED_UP_LABELS
