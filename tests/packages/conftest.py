@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.daemons.site import Site, zone
+from tests.daemons.site import Site, published
 from tests.real import machine
 from tests.real.border import ZONE
 from tests.real.certificates import make_certificates
@@ -55,7 +55,7 @@ def site() -> Iterator[Site]:
         resolv_conf = directory / "resolv.conf"
         resolv_conf.write_text(f"nameserver {NAMESERVER}\n")
         certificates = make_certificates(directory, f"mx.tls.{ZONE}")
-        names = knot(NAMESERVER, (53,), {".": zone()})
+        names = knot(NAMESERVER, (53,), published())
         with names, postfix(machine.free_port(), certificates, resolv_conf) as borders:
             yield Site(borders, certificates, mounts={})
 
