@@ -140,7 +140,7 @@ def read_threshold(text: str) -> Threshold:
     if step not in TIMED or text.startswith("="):
         raise ValueError(f"no such step, use one of {', '.join(TIMED)}")
     match = _RANGE.fullmatch(limits)
-    if not match or not limits.strip("@"):
+    if not match or not limits.strip("@:"):
         raise ValueError("a range is [@][START:][END] in seconds")
     start, end = match.groups()
     if end is not None and start != "~" and float(start or 0) > float(end):

@@ -10,6 +10,12 @@ from check_smtp_border.observation import Certificate
 from check_smtp_border.text import printable
 
 _SECONDS_A_DAY = 86400.0
+_UNREADABLE = (
+    ValueError,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 def read_certificate(der: bytes, now: float) -> Certificate | None:
@@ -23,7 +29,7 @@ def read_certificate(der: bytes, now: float) -> Certificate | None:
         subject, issuer = (
             printable(name.rfc4514_string()) for name in (certificate.subject, certificate.issuer)
         )
-    except ValueError:
+    except _UNREADABLE:
         return None
     expires, begins = _moment(certificate, "after"), _moment(certificate, "before")
     return Certificate(

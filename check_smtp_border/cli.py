@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the plugin with `argv` (default: the process's) and exit with its state."""
     if sys.stdout is None:  # closed by the caller: nobody is there to tell
         os._exit(UNKNOWN)
+    warnings.simplefilter("ignore")  # of libraries, which would go to stderr
     gc.disable()  # a run is too short to collect garbage: saves a tenth of its time
     signal.signal(signal.SIGTERM, _end_by_signal)
     signal.signal(signal.SIGINT, _end_by_signal)

@@ -70,6 +70,8 @@ def judge_session(seen: Observation, settings: Settings) -> Verdict:
         elif failure.probe in (Probe.UNKNOWN, Probe.RELAY) and _hung_up_twice(seen, failure.probe):
             level, finding = Level.WARNING, f"{failure.probe.value}-inconclusive"
             text = f"hangs up twice on {_whom(settings, failure.probe)}: {failure.text}"
+        if settings.deliver and not seen.delivery and seen.valid and seen.valid.digit == "2":
+            text += ", so the test message was not sent"
         return Verdict(level, seen.label, text, finding)
     if seen.greeting and seen.greeting.code != "220":
         refused = seen.greeting.digit in "45"

@@ -30,6 +30,9 @@ def judge_domain(domain: MailDomain, settings: Settings) -> Verdict:
         text = f"MX {records}"
         if domain.publication is Publication.IMPLICIT_MX:
             text = "no MX, its own address is its border (implicit MX)"
+        elif domain.surplus:
+            level, finding = Level.WARNING, "too-many-addresses"
+            text = f"{domain.surplus} MX hosts not looked up: the border has too many"
     return Verdict(level if finding else Level.OK, domain.name, text, finding)
 
 
@@ -61,11 +64,15 @@ def judge_host(lookup: HostLookup, settings: Settings) -> Verdict:
 
 
 def judge_not_visited(fact: NotVisited, settings: Settings) -> Verdict:
-    """Addresses without a route are counted, and UNKNOWN where nothing else was visited."""
+    """What was not visited is counted, and UNKNOWN where want of a route left nothing."""
     families = {family_of(address).value for address in fact.addresses}
     family = f"{families.pop()} " if len(families) == 1 else ""
     plural = "es" if len(fact.addresses) != 1 else ""
-    text = f"{len(fact.addresses)} {family}address{plural} not visited: no route"
+    text = f"{len(fact.addresses)} {family}address{plural} not visited: "
+    if not fact.reason:
+        text += "the border has too many"
+        return Verdict(Level.WARNING, settings.domain, text, "too-many-addresses")
+    text += "no route"
     if not fact.any_visited:
         text += f" ({listed(fact.addresses)}: {fact.reason})"
         return Verdict(Level.UNKNOWN, settings.domain, text, "no-route")

@@ -24,6 +24,7 @@ from check_smtp_border.observation import MailDomain, MailHost, Publication
 from check_smtp_border.settings import Nameserver, usual_address
 from check_smtp_border.text import printable
 
+MAX_HOSTS = 256  # the largest real MX sets have some dozens; bounds time and memory
 _DETAIL_LIMIT = 120
 _PATIENCE_SECONDS = 2.0  # with one nameserver, before the next one is asked
 
@@ -43,8 +44,11 @@ class Lookup:
     def __init__(self, nameservers: Sequence[Nameserver], budget: float) -> None:
         try:
             self._resolver = dns.resolver.Resolver(configure=not nameservers)
-        except (dns.exception.DNSException, OSError) as error:
+        except (dns.exception.DNSException, OSError, ValueError) as error:
             raise NoResolver(printable(str(error))) from None
+        # A URL there would mean DNS over HTTPS, which minds no deadline.
+        if not all(_is_address(server) for server in self._resolver.nameservers):
+            raise NoResolver("a nameserver there is no address")
         if nameservers:
             self._resolver.nameservers = [server.address for server in nameservers]
             self._resolver.nameserver_ports = {
@@ -66,15 +70,17 @@ class Lookup:
             return MailDomain(domain, Publication.IMPLICIT_MX, (MailHost(domain),))
         if len(answer.rrset) == 1 and answer.rrset[0].exchange == dns.name.root:
             return MailDomain(domain, Publication.NULL_MX)
-        hosts = sorted(
-            (record.preference, printable(record.exchange.to_text(omit_final_dot=True), 255))
+        # DNS's text form is ASCII and escapes control characters; it is asked for as it stands.
+        records = sorted(
+            (record.preference, record.exchange.to_text(omit_final_dot=True).lower())
             for record in answer.rrset
         )
-        return MailDomain(
-            domain,
-            Publication.MX,
-            tuple(MailHost(name, preference) for preference, name in hosts),
-        )
+        preferences: dict[str, int] = {}
+        for preference, name in records:
+            preferences.setdefault(name, preference)
+        hosts = tuple(MailHost(name, preference) for name, preference in preferences.items())
+        surplus = max(0, len(hosts) - MAX_HOSTS)
+        return MailDomain(domain, Publication.MX, hosts[:MAX_HOSTS], surplus=surplus)
 
     def addresses(self, host: MailHost, deadline: float) -> MailHost:
         """Return `host` with its addresses, its alias, and why a lookup failed."""
@@ -126,6 +132,10 @@ def _detail(error: dns.exception.DNSException) -> str:
     return printable("; ".join(outcomes) or _outcome(error), _DETAIL_LIMIT)
 
 
+def _is_address(nameserver: object) -> bool:
+    return bool(usual_address(str(nameserver).partition("%")[0]))
+
+
 def _address(nameserver: str) -> str:
     """From dnspython 2.4 on a nameserver is written `Do53:192.0.2.53@53`."""
     return nameserver.removeprefix("Do53:").partition("@")[0]
@@ -136,4 +146,4 @@ def _outcome(what: object) -> str:
         return "no answer"
     if isinstance(what, OSError) and what.strerror:
         return what.strerror.lower()
-    return str(what)
+    return str(what) or type(what).__name__.lower()

@@ -49,12 +49,14 @@ class MailDomain(NamedTuple):
     hosts: by preference, then name; a `.` among them stands beside other MX, which RFC 7505 3
         forbids.
     detail: what came back where nothing usable did.
+    surplus: how many more MX hosts there are than are looked up.
     """
 
     name: str
     publication: Publication
     hosts: tuple[MailHost, ...] = ()
     detail: str = ""
+    surplus: int = 0
 
 
 class HostLookup(NamedTuple):
@@ -66,7 +68,11 @@ class HostLookup(NamedTuple):
 
 
 class NotVisited(NamedTuple):
-    """Addresses to which this host has no route. any_visited: others were visited."""
+    """Addresses that were not visited.
+
+    reason: what came of this host's want of a route, "" where they were too many.
+    any_visited: others were visited.
+    """
 
     addresses: tuple[str, ...]
     reason: str

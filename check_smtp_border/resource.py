@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -24,6 +25,7 @@ from check_smtp_border.settings import Settings, usual_address
 from check_smtp_border.text import printable
 from check_smtp_border.visit import visit
 
+MAX_ADDRESSES = 256  # the largest real borders have some dozens; bounds time and memory
 SIDE_BY_SIDE = 16  # as many addresses as are visited, and names looked up, at once
 _DNS_SHARE = 1 / 2  # of the whole budget, at most
 _DOMAIN_SHARE = 2 / 3  # of the DNS budget: a silent domain leaves time to ask for the root
@@ -57,8 +59,7 @@ class Border(Resource):
             metrics += [
                 Metric("host", HostLookup(host, domain is not None, any_visited)) for host in hosts
             ]
-        if not_visited:
-            metrics.append(Metric("not_visited", not_visited))
+        metrics += [Metric("not_visited", fact) for fact in not_visited]
         for seen in observations:
             metrics += [Metric(fact, seen, context=fact) for fact in seen.facts]
         measured = [Measured("time", "", ended - started)]
@@ -109,17 +110,25 @@ class Border(Resource):
 
     def _visit(
         self, hosts: Sequence[MailHost], started: float
-    ) -> tuple[list[Observation], NotVisited | None]:
+    ) -> tuple[list[Observation], list[NotVisited]]:
         """Visit every address once; addresses without a route are set apart."""
         settings = self._settings
         names: dict[str, list[str]] = {}
         for host in hosts:
             for address in filter(settings.family.includes, host.addresses):
                 names.setdefault(address, []).append(host.name)
-        deadline = started + settings.timeout
+        addresses = tuple(names)[:MAX_ADDRESSES]
+        surplus = tuple(names)[MAX_ADDRESSES:]
+        # Silent addresses must leave time for those that wait behind them.
+        now, rounds = time.monotonic(), math.ceil(len(addresses) / SIDE_BY_SIDE)
+        share = (started + settings.timeout - now) / max(rounds, 1)
+        deadlines = {
+            address: now + share * (1 + index // SIDE_BY_SIDE)
+            for index, address in enumerate(addresses)
+        }
         observations = _side_by_side(
-            lambda address: visit(address, names[address], settings, started, deadline),
-            tuple(names),
+            lambda address: visit(address, names[address], settings, started, deadlines[address]),
+            addresses,
         )
         visited: list[Observation] = []
         unrouted: list[Observation] = []
@@ -128,11 +137,14 @@ class Border(Resource):
             (unrouted if no_route else visited).append(seen)
         answering = sum(seen.answered for seen in visited)
         visited = [seen._replace(redundant=answering > int(seen.answered)) for seen in visited]
-        if not unrouted:
-            return visited, None
-        reason = unrouted[0].failure.text if unrouted[0].failure else ""
-        addresses = tuple(seen.address for seen in unrouted)
-        return visited, NotVisited(addresses, reason, bool(visited))
+        not_visited = []
+        if unrouted:
+            reason = unrouted[0].failure.text if unrouted[0].failure else ""
+            without_route = tuple(seen.address for seen in unrouted)
+            not_visited.append(NotVisited(without_route, reason, bool(visited)))
+        if surplus:
+            not_visited.append(NotVisited(surplus, "", bool(visited)))
+        return visited, not_visited
 
 
 def _side_by_side(

@@ -66,6 +66,7 @@ class _Visit:
         self._started = started
         self._deadline = deadline
         self._probe: Probe | None = None
+        self._tls_seen = False
         self._seconds: dict[str, float] = {}
         self._dialogue: list[DialogueLine] = []
 
@@ -106,7 +107,7 @@ class _Visit:
             return
         if self._settings.tls is not TlsUse.NEVER and not self.seen.tls.failed:
             self._use_tls(session, ehlo)
-            if self.seen.tls.trouble:
+            if self.seen.tls.trouble or session.left:
                 return
         for probe, recipient in (
             (Probe.VALID, self._settings.valid_user),
@@ -132,7 +133,10 @@ class _Visit:
             self._deliver(session)
 
     def _use_tls(self, session: Session, ehlo: Reply) -> None:
-        """STARTTLS, handshake and EHLO, in half of the time left: trouble must not take it all."""
+        """STARTTLS, handshake and EHLO, in half of the time left: trouble must not take it all.
+
+        What an earlier visit showed stands, unless TLS is in trouble now.
+        """
         offered = any(line.split(" ")[0].upper() == "STARTTLS" for line in ehlo.lines[1:])
         tls = Tls(offered=offered)
         try:
@@ -144,14 +148,19 @@ class _Visit:
                         facts = session.start_tls(self.seen.names[0])
                         tls = tls._replace(certificate=self._certificate(facts.certificate))
                         inside = session.ehlo(self.seen.fqdn)
-                        tls = tls._replace(version=facts.version, cipher=facts.cipher)
-                        if inside.digit != "2":
-                            tls = tls._replace(version="", trouble=f"EHLO inside TLS: {inside}")
+                        self.seen = self.seen._replace(ehlo=inside)
+                        if inside.digit == "2" or session.left:
+                            tls = tls._replace(version=facts.version, cipher=facts.cipher)
+                        else:
+                            tls = tls._replace(trouble=f"EHLO inside TLS: {inside}")
         except SessionError as error:
             if error.doing == "sending STARTTLS":
                 raise  # the server had left before
             tls = tls._replace(trouble=str(error))
-        self.seen = self.seen._replace(tls=tls)
+        if not self._tls_seen or tls.failed:
+            injected = tls.injected or self.seen.tls.injected
+            self.seen = self.seen._replace(tls=tls._replace(injected=injected))
+        self._tls_seen = True
 
     def _deliver(self, session: Session) -> None:
         """The fourth transaction: the test message, to the valid user alone."""

@@ -42,6 +42,13 @@ def _made_by_hand(common_name: str) -> bytes:
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
+def test_a_certificate_of_no_known_version_cannot_be_read(authority: trustme.CA) -> None:
+    der = _issued(authority, "mx1.example.com")
+    version_3, version_7 = b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x06"
+    assert version_3 in der
+    assert read_certificate(der.replace(version_3, version_7), BEGINS.timestamp()) is None
+
+
 def test_a_certificate_tells_its_names_and_days(authority: trustme.CA) -> None:
     now = BEGINS + datetime.timedelta(days=10)
     read = facts(_issued(authority, "mx1.example.com", "*.mx.example.com"), now)

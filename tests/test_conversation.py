@@ -397,6 +397,12 @@ def test_an_address_is_visited_twice_at_most() -> None:
     assert len(sessions) == 2
 
 
+def test_a_message_that_a_hang_up_kept_from_being_sent_is_missed() -> None:
+    result, _ = _check(Script(rcpt_relay=close), "--deliver")
+    assert (result.state, result.findings) == (WARNING, ["relay-inconclusive"])
+    assert "so the test message was not sent" in result.status
+
+
 def test_a_probe_hung_up_on_twice_is_inconclusive_and_visited_no_more() -> None:
     result, sessions = _check(Script(rcpt_unknown=close))
     assert (result.state, result.findings) == (WARNING, ["unknown-inconclusive"])
@@ -462,6 +468,26 @@ def test_a_server_that_leaves_inside_tls_is_visited_again_in_clear(authority: tr
         assert (result.state, result.findings) == (CRITICAL, ["starttls-broken"])
         assert sessions[0].verbs[:3] == ["EHLO", "STARTTLS", "EHLO"]
         assert sessions[1].verbs == ["EHLO", *PROBES, "QUIT"]
+
+
+def test_a_421_inside_tls_is_no_trouble_with_tls(authority: trustme.CA) -> None:
+    tls = start_tls(server_context(authority))
+    ehlo = in_turn(offer_extensions, "421 4.3.2 Busy", offer_extensions)
+    result, (first, second) = _check(Script(starttls=tls, ehlo=ehlo))
+    assert (result.state, result.findings) == (OK, [])
+    assert first.verbs[:3] == ["EHLO", "STARTTLS", "EHLO"]
+    assert second.verbs == ["EHLO", "STARTTLS", "EHLO", *PROBES, "QUIT"]
+
+
+def test_what_the_first_visit_showed_of_tls_is_not_forgotten(authority: trustme.CA) -> None:
+    good = start_tls(server_context(authority))
+    injected = (b"220 Go\r\n250 INJECTED\r\n", good[1])
+    leaving = in_turn("421 4.3.2 Busy", "250 Ok")
+    result, _ = _check(Script(starttls=in_turn(injected, good), rset=leaving))
+    assert (result.state, result.findings) == (CRITICAL, ["starttls-injection"])
+    stripped = in_turn("250 mx", offer_extensions)
+    result, _ = _check(Script(starttls=good, ehlo=stripped, rset=leaving), "--starttls")
+    assert (result.state, result.findings) == (CRITICAL, ["starttls-missing"])
 
 
 @pytest.mark.parametrize(
@@ -740,6 +766,14 @@ def test_sixteen_addresses_are_visited_side_by_side() -> None:
     assert result.state == OK
     assert not together.broken
     assert len(server.sessions) == 16
+
+
+def test_silent_addresses_leave_time_for_those_behind_them() -> None:
+    silent = Script(greeting=hang)
+    result = _check_hosts(*[silent] * 16, Script(), options=("-v", "-t", "2"))
+    assert (result.state, set(result.findings)) == (WARNING, {"timeout"})
+    assert "(16 of 17 addresses): timeout while waiting for the greeting" in result.status
+    assert result.seconds < 3
 
 
 def test_sixty_addresses_fit_the_status_line_and_their_dialogues_stand_apart() -> None:

@@ -162,6 +162,40 @@ def test_names_in_dns_cannot_harm_the_output() -> None:
     assert visited == ["127.0.0.2"]
 
 
+def test_odd_names_in_dns_are_asked_for_as_they_stand() -> None:
+    odd = r"m\060x\062\0321.example.com."
+    zone = f"example.com. MX 10 {odd}\n{odd} A 127.0.0.2\n"
+    result, visited, _ = _check(zone)
+    assert (result.state, visited) == (OK, ["127.0.0.2"])
+
+
+def test_a_host_with_two_preferences_is_one_host() -> None:
+    result, _, _ = _check(ONE_HOST + "example.com. MX 20 MX1.example.com.\n")
+    assert result.state == OK
+    assert result.status.startswith("SMTP_BORDER OK - mx1.example.com [127.0.0.2] accepts")
+
+
+def test_more_mx_hosts_than_any_border_has_are_not_looked_up() -> None:
+    more = "".join(f"example.com. MX 20 mx{number}.example.net.\n" for number in range(256))
+    result, visited, questions = _check(ONE_HOST + more)
+    assert (result.state, result.findings[0]) == (WARNING, "too-many-addresses")
+    assert "1 MX hosts not looked up: the border has too many" in result.stdout
+    assert visited == ["127.0.0.2"]
+    assert len(questions) <= 2 + 2 * 256
+
+
+def test_more_addresses_than_any_border_has_are_not_visited() -> None:
+    more = "".join(f"mx1.example.com. A 127.1.{n // 250}.{n % 250 + 1}\n" for n in range(300))
+    result, _, _ = _check(ONE_HOST + more)
+    assert "too-many-addresses" in result.findings
+    assert "45 IPv4 addresses not visited: the border has too many" in result.stdout
+
+
+def test_multicast_is_the_fault_of_whoever_published_it() -> None:
+    result, _, _ = _check("example.com. MX 10 mx1.example.com.\nmx1.example.com. A 255.255.255.255")
+    assert (result.state, result.findings) == (CRITICAL, ["unreachable"])
+
+
 def test_an_internationalized_domain_is_asked_for_as_a_labels() -> None:
     with (
         SmtpServer({"127.0.0.2": Script(users=("someone@xn--bcher-kva.example",))}) as server,

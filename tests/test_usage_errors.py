@@ -254,6 +254,14 @@ def test_an_unreadable_resolver_configuration_is_unknown() -> None:
 
 
 @needs_root
+@pytest.mark.parametrize("line", ["# caf\\351", "nameserver localhost", "nameserver https://x/"])
+def test_a_resolver_configuration_that_cannot_be_used_is_unknown(line: str) -> None:
+    bind = f"printf '{line}\\n' >/run/conf; mount --bind /run/conf /etc/resolv.conf; "
+    result = run_in_namespace("-m", f"mount -t tmpfs tmpfs /run; {bind}", VALID_USER)
+    _assert_one_line_of_advice(result, "resolver configuration", "--nameserver")
+
+
+@needs_root
 @pytest.mark.parametrize("target", [["-H", "192.0.2.1"], ["-H", "127.0.0.1"], ["-6", "-H", "::1"]])
 def test_without_any_network_nothing_can_be_visited_and_the_line_says_so(
     target: list[str],

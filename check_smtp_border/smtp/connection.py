@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import socket
 import ssl
@@ -49,7 +50,7 @@ class Connection:
         except (OSError, TimedOut) as error:
             if sock is not None:
                 sock.close()
-            raise _connect_failed(error) from None
+            raise _connect_failed(error, address) from None
 
     def send(self, data: bytes) -> None:
         """Send all of `data`. Raises TimedOut, ConnectionLost."""
@@ -85,8 +86,8 @@ class Connection:
 
     def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
         """Shake hands, with `server_name` as SNI and, to verify, as the name. Raises TlsFailed."""
-        context = ssl.create_default_context() if verify else _lenient_context()
         try:
+            context = _context(verify)
             self._socket.settimeout(_remaining(self.deadline))
             # A peer that has reset would keep wrap_socket() from shaking hands at all.
             tls = context.wrap_socket(
@@ -131,18 +132,25 @@ def _lost(error: OSError | TimedOut) -> ConnectionLost | TimedOut:
     return ConnectionLost(_words(error))
 
 
-def _connect_failed(error: OSError | TimedOut) -> ConnectFailed:
+def _connect_failed(error: OSError | TimedOut, address: str) -> ConnectFailed:
     if isinstance(error, (TimedOut, socket.timeout)):
         return ConnectFailed("timeout")
-    return ConnectFailed(_words(error), no_route=error.errno in _NO_ROUTE)
+    # Nobody has a route for TCP to multicast and broadcast: that is whoever published it.
+    first = address.split(".")[0]
+    for_nobody = address.startswith("ff") or (first.isdigit() and int(first) >= 224)
+    no_route = error.errno in _NO_ROUTE and not for_nobody
+    return ConnectFailed(_words(error), no_route=no_route)
 
 
 def _words(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else printable(str(error))
 
 
-def _lenient_context() -> ssl.SSLContext:
-    """As lenient as the MTAs that deliver here: any certificate, version and cipher will do."""
+@functools.cache
+def _context(verify: bool) -> ssl.SSLContext:
+    """For all connections. Unless it verifies, as lenient as the MTAs that deliver here."""
+    if verify:
+        return ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -126,7 +126,7 @@ class ReplyReader:
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         self._searched = 0
-        return line[:-1] if line.endswith(b"\r") else line
+        return line.rstrip(b"\r")
 
 
 def _parse_line(line: bytes) -> tuple[bytes, bool, bytes]:

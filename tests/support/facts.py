@@ -92,12 +92,12 @@ class Found(Border):
     ) -> None:
         super().__init__(settings)
         self._looked_up = domain, hosts
-        self._visited = list(visits), not_visited
+        self._visited = list(visits), [not_visited] if not_visited else []
 
     def _look_up(self, started: float) -> tuple[MailDomain | None, tuple[MailHost, ...]]:
         return self._looked_up
 
-    def _visit(self, *_: object) -> tuple[list[Observation], NotVisited | None]:
+    def _visit(self, *_: object) -> tuple[list[Observation], list[NotVisited]]:
         return self._visited
 
 
