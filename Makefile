@@ -40,7 +40,9 @@ generate: .venv/test  ## the files that repeat the list of options
 demo: .venv/test  ## the plugin against good and bad borders on loopback
 	$(BIN)/python -m tests.demo
 
-bench: .venv/test servers  ## what a run costs, side by side with its rivals
+bench: .venv/test servers pyz  ## what a run costs, side by side with its rivals
+	@if [ "$$(id -u)" = 0 ] && [ -e /etc/debian_version ]; then \
+	    $(MAKE) deb && dpkg -x $(DIST)/*.deb $(DIST)/debian; fi
 	$(BIN)/python -m tests.bench
 
 dist: .venv/test  ## sdist and wheel, for PyPI and for the packages below

@@ -61,13 +61,17 @@ print(json.dumps([cpu, wall, kibibytes / 1024, os.waitstatus_to_exitcode(status)
 
 Command = tuple[str, ...]
 
+DEBIAN = CHECKOUT / "dist" / "debian"  # where `make bench` unpacks the package
+
 # How the plugin is started, in each form that is there.
 FORMS: Mapping[str, Command] = {
     "checkout": (sys.executable, str(CHECKOUT / "check_smtp_border.py")),
     "console script": (str(Path(sys.executable).with_name("check_smtp_border")),),
     "one file": (sys.executable, str(CHECKOUT / "dist" / "check_smtp_border.pyz")),
-    # -E: its own modules, not those of PYTHONPATH.
-    "Debian package": ("/usr/bin/python3", "-E", "/usr/lib/nagios/plugins/check_smtp_border"),
+    "Debian package": (
+        *("/usr/bin/env", f"PYTHONPATH={DEBIAN / 'usr/lib/python3/dist-packages'}"),
+        *("/usr/bin/python3", str(DEBIAN / "usr/lib/nagios/plugins/check_smtp_border")),
+    ),
 }
 
 
