@@ -111,40 +111,44 @@ class Border(Resource):
     def _visit(
         self, hosts: Sequence[MailHost], started: float
     ) -> tuple[list[Observation], list[NotVisited]]:
-        """Visit every address once; addresses without a route are set apart."""
+        """Visit every address once; what could not be visited is set apart."""
         settings = self._settings
         names: dict[str, list[str]] = {}
         for host in hosts:
             for address in filter(settings.family.includes, host.addresses):
                 names.setdefault(address, []).append(host.name)
         addresses = tuple(names)[:MAX_ADDRESSES]
-        surplus = tuple(names)[MAX_ADDRESSES:]
-        # Silent addresses must leave time for those that wait behind them.
-        now, rounds = time.monotonic(), math.ceil(len(addresses) / SIDE_BY_SIDE)
-        share = (started + settings.timeout - now) / max(rounds, 1)
-        deadlines = {
-            address: now + share * (1 + index // SIDE_BY_SIDE)
-            for index, address in enumerate(addresses)
-        }
+        deadlines = _deadlines(addresses, started + settings.timeout)
         observations = _side_by_side(
             lambda address: visit(address, names[address], settings, started, deadlines[address]),
             addresses,
         )
-        visited: list[Observation] = []
-        unrouted: list[Observation] = []
-        for seen in observations:
-            no_route = seen.failure and seen.failure.kind is FailureKind.NO_ROUTE
-            (unrouted if no_route else visited).append(seen)
+        unrouted = [seen for seen in observations if _no_route(seen)]
+        visited = [seen for seen in observations if not _no_route(seen)]
         answering = sum(seen.answered for seen in visited)
         visited = [seen._replace(redundant=answering > int(seen.answered)) for seen in visited]
         not_visited = []
         if unrouted:
-            reason = unrouted[0].failure.text if unrouted[0].failure else ""
             without_route = tuple(seen.address for seen in unrouted)
-            not_visited.append(NotVisited(without_route, reason, bool(visited)))
-        if surplus:
-            not_visited.append(NotVisited(surplus, "", bool(visited)))
+            not_visited.append(NotVisited(without_route, _no_route(unrouted[0]), bool(visited)))
+        if len(names) > MAX_ADDRESSES:
+            not_visited.append(NotVisited(tuple(names)[MAX_ADDRESSES:], "", bool(visited)))
         return visited, not_visited
+
+
+def _deadlines(addresses: Sequence[str], deadline: float) -> dict[str, float]:
+    """When each visit ends: silent addresses must leave time for those that wait behind them."""
+    now, rounds = time.monotonic(), math.ceil(len(addresses) / SIDE_BY_SIDE)
+    return {
+        address: now + (deadline - now) * (1 + index // SIDE_BY_SIDE) / rounds
+        for index, address in enumerate(addresses)
+    }
+
+
+def _no_route(seen: Observation) -> str:
+    """Why this host has no route to the address, "" where it has one."""
+    failure = seen.failure
+    return failure.text if failure and failure.kind is FailureKind.NO_ROUTE else ""
 
 
 def _side_by_side(
