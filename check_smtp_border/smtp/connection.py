@@ -7,6 +7,7 @@ import functools
 import os
 import socket
 import ssl
+import threading
 import time
 from typing import NamedTuple
 
@@ -87,7 +88,8 @@ class Connection:
     def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
         """Shake hands, with `server_name` as SNI and, to verify, as the name. Raises TlsFailed."""
         try:
-            context = _context(verify)
+            with _one_at_a_time:
+                context = _context(verify)
             self._socket.settimeout(_remaining(self.deadline))
             # A peer that has reset would keep wrap_socket() from shaking hands at all.
             tls = context.wrap_socket(
@@ -144,6 +146,9 @@ def _connect_failed(error: OSError | TimedOut, address: str) -> ConnectFailed:
 
 def _words(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else printable(str(error))
+
+
+_one_at_a_time = threading.Lock()  # else every thread would load a certificate store of its own
 
 
 @functools.cache
