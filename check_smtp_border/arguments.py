@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 
-from check_smtp_border.settings import TIMED, Nameserver, Threshold, usual_address
+from check_smtp_border.names import canonical_address
+from check_smtp_border.probes import TIMED
+from check_smtp_border.settings import Nameserver, Threshold
 
 MAX_LOCAL_PART_OCTETS = 64  # RFC 5321 4.5.3.1.1
 MAX_ADDRESS_OCTETS = 254  # RFC 5321 4.5.3.1.3: a path of 256 with its angle brackets
@@ -76,7 +78,7 @@ def _mailbox(local_part: str, domain: str) -> str:
 
 def read_host(text: str) -> str:
     """Return a host name as `read_domain` does, or an IP address in its usual spelling."""
-    address = usual_address(text)
+    address = canonical_address(text)
     if address:
         return address
     try:
@@ -88,7 +90,7 @@ def read_host(text: str) -> str:
 def read_fqdn(text: str) -> str:
     """Return a host name, or an address literal (RFC 5321 4.1.3)."""
     literal = _ADDRESS_LITERAL.fullmatch(text)
-    if literal and usual_address(literal[2]) and bool(literal[1]) == (":" in literal[2]):
+    if literal and canonical_address(literal[2]) and bool(literal[1]) == (":" in literal[2]):
         return text
     return read_domain(text)
 
@@ -102,10 +104,10 @@ def read_nameserver(text: str) -> Nameserver:
         address, port = text.split(":")
     else:
         address, port = text, None
-    usual = usual_address(address)
-    if not usual:
+    canonical = canonical_address(address)
+    if not canonical:
         raise ValueError("not an address: write ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT")
-    return Nameserver(usual) if port is None else Nameserver(usual, read_port(port))
+    return Nameserver(canonical) if port is None else Nameserver(canonical, read_port(port))
 
 
 def read_port(text: str) -> int:

@@ -1,4 +1,8 @@
-"""argv -> Settings -> Check -> exit state; what is wrong on this side is exit 3 in one line."""
+"""argv -> Settings -> Check -> lines and exit state; what is wrong on this side is exit 3.
+
+nagiosplugin's own runtime is not used: it is one for each process, prints tracebacks, and does
+not know the bounds of a line.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,24 @@ import contextlib
 import gc
 import math
 import os
+import select
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from check_smtp_border.options import UNKNOWN, UsageError, settings_from
+from check_smtp_border.command_line import settings_from
+from check_smtp_border.options import HelpOrVersion, UsageError
+from check_smtp_border.safety import attempt
 from check_smtp_border.settings import Settings
-from check_smtp_border.text import printable
+from check_smtp_border.text import status_line
+from check_smtp_border.verdict import Level
 
 if TYPE_CHECKING:
     import nagiosplugin
 
-NAME = "SMTP_BORDER"
-_BACKSTOP_SECONDS = 5  # nagiosplugin's alarm rings that long after our own deadline
-_COMPLAINT_LIMIT = 400
+_BACKSTOP_SECONDS = 5  # the alarm rings that long after our own deadline
 
 _LIBRARIES = {
     "nagiosplugin": "install the Python library nagiosplugin",
@@ -33,67 +39,71 @@ _LIBRARIES = {
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the plugin with `argv` (default: the process's) and exit with its state."""
     if sys.stdout is None:  # closed by the caller: nobody is there to tell
-        os._exit(UNKNOWN)
+        os._exit(Level.UNKNOWN)
     warnings.simplefilter("ignore")  # of libraries, which would go to stderr
     gc.disable()  # a run is too short to collect garbage: saves a tenth of its time
-    signal.signal(signal.SIGTERM, _end_by_signal)
-    signal.signal(signal.SIGINT, _end_by_signal)
-    state = ended = UNKNOWN
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, _end_by_signal)
+    state = int(Level.UNKNOWN)
     with contextlib.suppress(OSError):  # stdout broke while we wrote
-        try:
-            _run(settings_from(sys.argv[1:] if argv is None else argv))
-        except UsageError as error:
-            print(_complaint(str(error)))
-        except SystemExit as end:
-            ended = end.code if isinstance(end.code, int) else UNKNOWN
+        lines, ended = attempt(
+            lambda: _run(sys.argv[1:] if argv is None else argv),
+            lambda words: _unknown(f"the plugin's own mistake: {words}"),
+        )
+        print("\n".join(lines), end="\n" if lines else "")
         sys.stdout.flush()
         state = ended
     os._exit(state)  # taking the interpreter apart would cost another tenth
 
 
-def _complaint(advice: str) -> str:
-    """The one line that says what to change."""
-    return f"{NAME} UNKNOWN - {printable(advice, _COMPLAINT_LIMIT)}"
-
-
-def _run(settings: Settings) -> None:
+def _run(argv: Sequence[str]) -> tuple[list[str], int]:
+    """The lines to print, and the exit state."""
     try:
-        from nagiosplugin import guarded
-
+        settings = settings_from(argv)
         check = _assemble(settings)
+    except UsageError as error:
+        return _unknown(str(error))
+    except HelpOrVersion:
+        return [], Level.UNKNOWN
     except ImportError as error:
         library = (error.name or "").partition(".")[0]
         advice = _LIBRARIES.get(library, "install the plugin again")
-        raise UsageError(f"cannot start, {error}: {advice}") from None
-    timeout = math.ceil(settings.timeout) + _BACKSTOP_SECONDS
-    run = guarded(check.main, verbose=0)  # type: ignore[arg-type]  # the stubs want a bool
-    run(verbose=settings.verbose, timeout=timeout)
+        return _unknown(f"cannot start, {error}: {advice}")
+    from check_smtp_border.output import lines_of
+
+    signal.alarm(math.ceil(settings.timeout) + _BACKSTOP_SECONDS)
+    check()
+    return lines_of(check, settings.verbose), check.exitcode
+
+
+def _unknown(advice: str) -> tuple[list[str], int]:
+    """The one line that says what to change."""
+    return [status_line("UNKNOWN", advice)], Level.UNKNOWN
 
 
 def _assemble(settings: Settings) -> nagiosplugin.Check:
     """Put the Check together. Raises ImportError for a library that these settings need."""
     from nagiosplugin import Check
 
+    from check_smtp_border.border.resource import Border
     from check_smtp_border.contexts import contexts
-    from check_smtp_border.resource import Border
-    from check_smtp_border.summary import BorderSummary, put_perfdata_on_line_1
+    from check_smtp_border.summary import BorderSummary
 
     if settings.asks_nameservers:
-        import check_smtp_border.lookup
-    if settings.certificate or settings.verbose >= 3:
-        try:
-            import check_smtp_border.certificate  # noqa: F401
-
-            settings = settings._replace(certificate_facts=True)
-        except ImportError:
-            if settings.certificate:
-                raise
-    put_perfdata_on_line_1()
+        import check_smtp_border.clients.lookup
+    if settings.certificate_days:
+        import check_smtp_border.clients.certificate  # noqa: F401
     return Check(Border(settings), *contexts(settings), BorderSummary(settings))
 
 
 def _end_by_signal(number: int, _frame: object) -> NoReturn:
-    name = signal.Signals(number).name
-    line = f"{NAME} UNKNOWN - ended by {name}: give --timeout fewer seconds than the scheduler's\n"
-    os.write(1, line.encode("ascii"))
-    os._exit(UNKNOWN)
+    if number == signal.SIGALRM:
+        words = "the run did not end in time"
+    else:
+        name = signal.Signals(number).name
+        words = f"ended by {name}: give --timeout fewer seconds than the scheduler's"
+    line = status_line("UNKNOWN", words) + "\n"
+    if select.select([], [1], [], 0)[1]:  # a full pipe would block, and nobody reads it
+        with contextlib.suppress(OSError):
+            os.write(1, line.encode("ascii"))
+    os._exit(Level.UNKNOWN)

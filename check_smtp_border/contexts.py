@@ -1,9 +1,9 @@
-"""nagiosplugin's Contexts: a fact goes to its judge, the Verdict becomes a Result, and perfdata."""
+"""nagiosplugin's Contexts: what was seen -> judges -> Verdicts -> Results, and the perfdata."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nagiosplugin import (
@@ -19,11 +19,12 @@ from nagiosplugin import (
     Warn,
 )
 
-from check_smtp_border.expectation import Level, Verdict
-from check_smtp_border.judge_address import JUDGES
-from check_smtp_border.judge_domain import judge_domain, judge_host, judge_not_visited
-from check_smtp_border.observation import Measured
-from check_smtp_border.settings import TIMED, Settings, Threshold
+from check_smtp_border.border.facts import Survey, Visit
+from check_smtp_border.border.resource import Measured
+from check_smtp_border.probes import ALWAYS, TIMED, opened
+from check_smtp_border.safety import attempt
+from check_smtp_border.settings import Settings, Threshold
+from check_smtp_border.verdict import Level, Place, Verdict
 
 _STATES = {
     Level.OK: Ok,
@@ -34,30 +35,48 @@ _STATES = {
 
 
 class Judged(Result):
-    """A Result that carries its verdict to the summary."""
+    """A Result that carries its verdicts to the summary."""
 
-    verdict: Verdict
+    verdicts: tuple[Verdict, ...]
 
-    def __new__(cls, verdict: Verdict, metric: Metric) -> Judged:
-        self = super().__new__(cls, _STATES[verdict.level], verdict.text, metric)
+    def __new__(cls, verdicts: Iterable[Verdict], metric: Metric) -> Judged:
+        verdicts = tuple(verdicts)
+        level = max((verdict.level for verdict in verdicts), default=Level.OK)
+        self = super().__new__(cls, _STATES[level], "", metric)
         assert isinstance(self, Judged)
-        self.verdict = verdict
+        self.verdicts = verdicts
         return self
 
 
-class FactContext(Context):
-    """Asks the judge of one fact."""
+class RoomContext(Context):
+    """Hands what was seen to the judge of one room."""
 
     def __init__(
-        self, name: str, judge: Callable[[Any, Settings], Verdict], settings: Settings
+        self, name: str, judge: Callable[[Any, Settings], Iterable[Verdict]], settings: Settings
     ) -> None:
         super().__init__(name)
         self._judge = judge
         self._settings = settings
 
     def evaluate(self, metric: Metric, resource: Resource) -> Judged:
-        """Return the judge's verdict as a Result."""
-        return Judged(self._judge(metric.value, self._settings), metric)
+        """Return the judge's verdicts as a Result."""
+        seen: Visit | Survey = metric.value
+        place, alone = Place(), True
+        if isinstance(seen, Visit):
+            place, alone = seen.place, not seen.others_answer
+        verdicts: list[Verdict] = []
+
+        def judge() -> None:
+            verdicts.extend(self._judge(seen, self._settings))
+
+        def broken(words: str) -> None:
+            text = f"the plugin's own mistake in {self.name}: {words}"
+            blind = self.name == "recipients" and alone
+            level = Level.CRITICAL if blind else Level.WARNING
+            verdicts.append(Verdict(level, place, text, "internal-error"))
+
+        attempt(judge, broken)
+        return Judged(verdicts, metric)
 
 
 class SecondsContext(Context):
@@ -80,9 +99,9 @@ class SecondsContext(Context):
                 text = (
                     f"{what} takes {measured.seconds:.3f} s ({level.name.lower()} range {limits})"
                 )
-                likeness = ("slow", level, measured.step)
-                return Judged(Verdict(level, measured.where, text, "slow", likeness), metric)
-        return Judged(Verdict(Level.OK, measured.where, ""), metric)
+                same_as = ("slow", level.name, measured.step)
+                return Judged([Verdict(level, measured.place, text, "slow", same_as)], metric)
+        return Judged([], metric)
 
 
 class PerfdataContext(Context):
@@ -94,7 +113,7 @@ class PerfdataContext(Context):
 
     def evaluate(self, metric: Metric, resource: Resource) -> Judged:
         """Perfdata judges nothing."""
-        return Judged(Verdict(Level.OK, "", ""), metric)
+        return Judged([], metric)
 
     def performance(  # type: ignore[override]  # nagiosplugin only asks for its str()
         self, metric: Metric, resource: Resource
@@ -113,24 +132,23 @@ class PerfdataContext(Context):
         if self._settings.perfdata_per_host:
             labels += [
                 _label(
-                    re.sub("[^A-Za-z0-9]", "_", f"{one.host}_{one.address}_{one.step}"), one.seconds
+                    re.sub("[^A-Za-z0-9]", "_", f"{one.host}_{one.place.address}_{one.step}"),
+                    one.seconds,
                 )
                 for one in measured
-                if one.address and one.step in TIMED
+                if one.place.address
             ]
         return " ".join(labels)
 
 
+# What the timing contexts find; the rooms have their own.
+FINDINGS = {"slow": "a step or the run takes longer than its range"}
+
+
 def contexts(settings: Settings) -> list[Context]:
     """Return the Context of every Metric that Border emits."""
-    judges: dict[str, Callable[[Any, Settings], Verdict]] = {
-        "domain": judge_domain,
-        "host": judge_host,
-        "not_visited": judge_not_visited,
-        **JUDGES,
-    }
-    facts = [FactContext(name, judge, settings) for name, judge in judges.items()]
-    return [*facts, SecondsContext(settings), PerfdataContext(settings)]
+    rooms = [RoomContext(room, opened(room).judge, settings) for room in ALWAYS]
+    return [*rooms, SecondsContext(settings), PerfdataContext(settings)]
 
 
 def _ranges(thresholds: Sequence[Threshold]) -> dict[str, Range]:

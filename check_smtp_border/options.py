@@ -1,22 +1,216 @@
-"""The command line: the option list, which lives here alone, and argv -> Settings."""
+"""The option list, which lives here alone, as tables; and argparse made from them.
+
+Nothing is read here: `command_line.py` reads the words that argparse hands over, with the readers
+of these tables.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
 
-from check_smtp_border import arguments as read
-from check_smtp_border.settings import Family, Settings, Threshold, TlsUse, is_below
-from check_smtp_border.text import printable
+from check_smtp_border import arguments
+from check_smtp_border.border.facts import Recipient
+from check_smtp_border.probes.recipients import DEFAULT_PATTERNS
+from check_smtp_border.settings import Settings
 from check_smtp_border.version import __version__
 
-UNKNOWN = 3
+DEFAULTS = Settings._field_defaults
 
 
 class UsageError(Exception):
     """Wrong usage; `str()` says what to change."""
+
+
+class HelpOrVersion(Exception):
+    """Help or version has been printed; there is nothing more to do."""
+
+
+class Option(NamedTuple):
+    """One option.
+
+    names: short before long; field: of the Settings, or how command_line.py knows it.
+    metavar: "" for a switch. reader: of its value, raises ValueError; None where the value can
+    only be read together with others.
+    """
+
+    names: tuple[str, ...]
+    field: str
+    help: str
+    metavar: str = ""
+    reader: Callable[[str], Any] | None = None
+    repeatable: bool = False
+
+    @property
+    def label(self) -> str:
+        """How complaints name it, as argparse does."""
+        return "/".join(self.names)
+
+
+def _patterns(recipient: Recipient) -> str:
+    words = "" if recipient is Recipient.VALID else " or words that say so"
+    return ",".join(DEFAULT_PATTERNS[recipient]) + words
+
+
+TARGETS = (
+    Option(
+        ("ADDRESS",),
+        "address",
+        "recipient that must be accepted; the same as --valid-user",
+        "ADDRESS",
+        arguments.read_mailbox,
+    ),
+    Option(
+        ("--valid-user",),
+        "valid_user",
+        "recipient that must be accepted (default: postmaster@DOMAIN)",
+        "ADDRESS",
+        arguments.read_mailbox,
+    ),
+    Option(
+        ("-d", "--domain"),
+        "domain",
+        "the border's mail domain (default: the domain of ADDRESS)",
+        "DOMAIN",
+        arguments.read_domain,
+    ),
+    Option(
+        ("-H", "--hostname"),
+        "hostnames",
+        "visit this host, a name or an address, instead of the domain's MX; repeatable",
+        "HOST",
+        arguments.read_host,
+        repeatable=True,
+    ),
+    Option(
+        ("-p", "--port"),
+        "port",
+        f"TCP port (default: {DEFAULTS['port']})",
+        "PORT",
+        arguments.read_port,
+    ),
+    Option(("-4", "--use-ipv4"), "use_ipv4", "visit IPv4 addresses only"),
+    Option(("-6", "--use-ipv6"), "use_ipv6", "visit IPv6 addresses only"),
+    Option(
+        ("-n", "--nameserver"),
+        "nameservers",
+        "ask this nameserver, IPv6 with a port as [ADDRESS]:PORT; repeatable"
+        " (default: the system's)",
+        "ADDRESS[:PORT]",
+        arguments.read_nameserver,
+        repeatable=True,
+    ),
+)
+
+CONVERSATION = (
+    Option(
+        ("-F", "--fqdn"),
+        "fqdn",
+        "name in EHLO (default: the node name if it has a dot, else the address literal"
+        " of the connection)",
+        "NAME",
+        arguments.read_fqdn,
+    ),
+    Option(
+        ("-f", "--from"),
+        "sender",
+        "envelope sender, <> or an empty string for the null sender (default:"
+        " smtp.test@FQDN, the null sender where there is no FQDN)",
+        "ADDRESS",
+        arguments.read_sender,
+    ),
+    Option(
+        ("--unknown-user",),
+        "unknown_user",
+        "recipient of DOMAIN that must not exist, a bare local part gets @DOMAIN"
+        " (default: invalid@DOMAIN)",
+        "ADDRESS",
+    ),
+    Option(
+        ("--relay-recipient",),
+        "relay_recipient",
+        "foreign recipient that must be refused (default: test@example.com,"
+        " test@example.net where DOMAIN is example.com or below it)",
+        "ADDRESS",
+        arguments.read_mailbox,
+    ),
+    Option(
+        ("-S", "--starttls"),
+        "starttls",
+        "demand STARTTLS (default: use it where it is offered)",
+    ),
+    Option(("--no-starttls",), "no_starttls", "do not use STARTTLS"),
+    Option(
+        ("--deliver",),
+        "deliver",
+        "go on to DATA: deliver a test message to the valid user, one per address visited",
+    ),
+)
+
+EXPECTATIONS = (
+    *(
+        Option(
+            (f"--expect-{recipient.value}",),
+            f"expect_{recipient.value}",
+            f"replies that are right for {whom}: a first digit, a code like 550, an enhanced"
+            f" code like 5.1.1 or 5.1.x (default: {_patterns(recipient)})",
+            "PATTERN[,PATTERN...]",
+            arguments.read_patterns,
+        )
+        for recipient, whom in (
+            (Recipient.VALID, "the valid user"),
+            (Recipient.UNKNOWN, "the unknown user"),
+            (Recipient.RELAY, "the foreign recipient"),
+        )
+    ),
+    Option(
+        ("-D", "--certificate"),
+        "certificate_days",
+        "days that the server certificate must still be valid; demands STARTTLS"
+        " (default: not checked)",
+        "WARN[,CRIT]",
+        arguments.read_days,
+    ),
+    Option(
+        ("--verify-certificate",),
+        "verify_certificate",
+        "the certificate's chain and name must verify, against the system's store or"
+        " SSL_CERT_FILE; demands STARTTLS (default: not checked)",
+    ),
+    *(
+        Option(
+            names,
+            names[1].strip("-"),
+            f"{names[1].strip('-')} where the run, or one STEP of it, takes seconds outside of"
+            " RANGE; repeatable (default: none)",
+            "[STEP=]RANGE",
+            arguments.read_threshold,
+            repeatable=True,
+        )
+        for names in (("-w", "--warning"), ("-c", "--critical"))
+    ),
+)
+
+OUTPUT = (
+    Option(
+        ("-t", "--timeout"),
+        "timeout",
+        f"budget of the whole run, decimals allowed (default: {DEFAULTS['timeout']:.0f})",
+        "SECONDS",
+        arguments.read_seconds,
+    ),
+    Option(
+        ("--perfdata-per-host",), "perfdata_per_host", "perfdata for every address and step too"
+    ),
+)
+
+GROUPS = (
+    ("what to look at", TARGETS),
+    ("what to say", CONVERSATION),
+    ("what is right", EXPECTATIONS),
+    ("limits and output", OUTPUT),
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -26,7 +220,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see --help)")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        raise SystemExit(UNKNOWN)
+        raise HelpOrVersion
 
 
 class _HelpFormatter(argparse.HelpFormatter):
@@ -42,7 +236,7 @@ class _HelpFormatter(argparse.HelpFormatter):
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser; the option list lives here alone."""
+    """Return the parser of all groups; values stay the words that they are."""
     result = _Parser(
         prog="check_smtp_border",
         usage="check_smtp_border [options] [ADDRESS]",
@@ -52,164 +246,10 @@ def parser() -> argparse.ArgumentParser:
         add_help=False,
         formatter_class=_HelpFormatter,
     )
-    _add_targets(result.add_argument_group("what to look at"))
-    _add_conversation(result.add_argument_group("what to say"))
-    _add_expectations(result.add_argument_group("what is right"))
-    _add_output(result.add_argument_group("limits and output"))
-    return result
-
-
-def _add_targets(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "address",
-        metavar="ADDRESS",
-        nargs="?",
-        help="recipient that must be accepted; the same as --valid-user",
-    )
-    group.add_argument(
-        "--valid-user",
-        metavar="ADDRESS",
-        type=_value(read.read_mailbox),
-        help="recipient that must be accepted (default: postmaster@DOMAIN)",
-    )
-    group.add_argument(
-        "-d",
-        "--domain",
-        metavar="DOMAIN",
-        type=_value(read.read_domain),
-        help="the border's mail domain (default: the domain of ADDRESS)",
-    )
-    group.add_argument(
-        "-H",
-        "--hostname",
-        metavar="HOST",
-        action="append",
-        default=[],
-        type=_value(read.read_host),
-        help="visit this host, a name or an address, instead of the domain's MX; repeatable",
-    )
-    group.add_argument(
-        "-p",
-        "--port",
-        metavar="PORT",
-        default=25,
-        type=_value(read.read_port),
-        help="TCP port (default: 25)",
-    )
-    group.add_argument("-4", "--use-ipv4", action="store_true", help="visit IPv4 addresses only")
-    group.add_argument("-6", "--use-ipv6", action="store_true", help="visit IPv6 addresses only")
-    group.add_argument(
-        "-n",
-        "--nameserver",
-        metavar="ADDRESS[:PORT]",
-        action="append",
-        default=[],
-        type=_value(read.read_nameserver),
-        help="ask this nameserver, IPv6 with a port as [ADDRESS]:PORT; repeatable"
-        " (default: the system's)",
-    )
-
-
-def _add_conversation(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "-F",
-        "--fqdn",
-        metavar="NAME",
-        type=_value(read.read_fqdn),
-        help="name in EHLO (default: the node name if it has a dot, else the address literal"
-        " of the connection)",
-    )
-    group.add_argument(
-        "-f",
-        "--from",
-        dest="sender",
-        metavar="ADDRESS",
-        type=_value(read.read_sender),
-        help="envelope sender, <> or an empty string for the null sender (default:"
-        " smtp.test@FQDN, the null sender where there is no FQDN)",
-    )
-    group.add_argument(
-        "--unknown-user",
-        metavar="ADDRESS",
-        default="invalid",
-        help="recipient of DOMAIN that must not exist, a bare local part gets @DOMAIN"
-        " (default: invalid@DOMAIN)",
-    )
-    group.add_argument(
-        "--relay-recipient",
-        metavar="ADDRESS",
-        type=_value(read.read_mailbox),
-        help="foreign recipient that must be refused (default: test@example.com,"
-        " test@example.net where DOMAIN is example.com or below it)",
-    )
-    group.add_argument(
-        "-S",
-        "--starttls",
-        action="store_true",
-        help="demand STARTTLS (default: use it where it is offered)",
-    )
-    group.add_argument("--no-starttls", action="store_true", help="do not use STARTTLS")
-    group.add_argument(
-        "--deliver",
-        action="store_true",
-        help="go on to DATA: deliver a test message to the valid user, one per address visited",
-    )
-
-
-def _add_expectations(group: argparse._ArgumentGroup) -> None:
-    for name, whom, default in (
-        ("valid", "the valid user", "2"),
-        ("unknown", "the unknown user", "5.1.x,5.2.1,5.4.1 or words that say so"),
-        ("relay", "the foreign recipient", "5.7.x,5.1.x,5.4.1 or words that say so"),
-    ):
-        group.add_argument(
-            f"--expect-{name}",
-            metavar="PATTERN[,PATTERN...]",
-            type=_value(read.read_patterns),
-            help=f"replies that are right for {whom}: a first digit, a code like 550, an enhanced"
-            f" code like 5.1.1 or 5.1.x (default: {default})",
-        )
-    group.add_argument(
-        "-D",
-        "--certificate",
-        metavar="WARN[,CRIT]",
-        type=_value(read.read_days),
-        help="days that the server certificate must still be valid; demands STARTTLS"
-        " (default: not checked)",
-    )
-    group.add_argument(
-        "--verify-certificate",
-        action="store_true",
-        help="the certificate's chain and name must verify, against the system's store or"
-        " SSL_CERT_FILE; demands STARTTLS (default: not checked)",
-    )
-    for option, state in (("-w", "warning"), ("-c", "critical")):
-        group.add_argument(
-            option,
-            f"--{state}",
-            metavar="[STEP=]RANGE",
-            action="append",
-            default=[],
-            type=_value(read.read_threshold),
-            help=f"{state} where the run, or one STEP of it, takes seconds outside of RANGE;"
-            " repeatable (default: none)",
-        )
-
-
-def _add_output(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "-t",
-        "--timeout",
-        metavar="SECONDS",
-        default=30.0,
-        type=_value(read.read_seconds),
-        help="budget of the whole run, decimals allowed (default: 30)",
-    )
-    group.add_argument(
-        "--perfdata-per-host",
-        action="store_true",
-        help="perfdata for every address and step too",
-    )
+    for title, options in GROUPS:
+        group = result.add_argument_group(title)
+        for option in options:
+            _add(group, option)
     group.add_argument(
         "-v",
         "--verbose",
@@ -225,133 +265,19 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         help="print the version and exit",
     )
     group.add_argument("-h", "--help", action="help", help="print this help and exit")
+    return result
 
 
-def _value(reader: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Turn a reader of arguments.py into an argparse type whose complaint is shown."""
-
-    def value(text: str) -> Any:
-        try:
-            return reader(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"'{printable(text, 80)}': {error}") from None
-
-    return value
-
-
-def settings_from(argv: Sequence[str]) -> Settings:
-    """Return the Settings of `argv`. Raises UsageError; exits with state 3 behind help."""
-    the_parser = parser()
-    options = the_parser.parse_args(argv)
-    # Not read by argparse, which takes the value of an unknown option for ADDRESS.
-    if options.address is not None:
-        options.address = _read(the_parser, "ADDRESS", read.read_mailbox, options.address)
-    wrong = _contradiction(options)
-    if wrong:
-        the_parser.error(wrong)
-    valid_user = options.address or options.valid_user
-    domain = options.domain or valid_user.rpartition("@")[2]
-    valid_user = valid_user or f"postmaster@{domain}"
-    fqdn = options.fqdn or _node_name()
-    default_sender = f"smtp.test@{fqdn}" if fqdn and not fqdn.startswith("[") else ""
-    foreign = "example.net" if is_below(domain, "example.com") else "example.com"
-    settings = Settings(
-        valid_user=valid_user,
-        domain=domain,
-        unknown_user=_read(
-            the_parser,
-            "--unknown-user",
-            lambda text: read.read_local_part_or_mailbox(text, domain),
-            options.unknown_user,
-        ),
-        relay_recipient=options.relay_recipient or f"test@{foreign}",
-        hostnames=tuple(dict.fromkeys(options.hostname)),
-        port=options.port,
-        family=_family(options),
-        nameservers=tuple(dict.fromkeys(options.nameserver)),
-        fqdn=fqdn,
-        sender=default_sender if options.sender is None else options.sender,
-        expect_valid=options.expect_valid,
-        expect_unknown=options.expect_unknown,
-        expect_relay=options.expect_relay,
-        tls=_tls_use(options),
-        certificate=options.certificate,
-        verify_certificate=options.verify_certificate,
-        deliver=options.deliver,
-        warning=tuple(options.warning),
-        critical=tuple(options.critical),
-        perfdata_per_host=options.perfdata_per_host,
-        timeout=options.timeout,
-        verbose=options.verbose,
-    )
-    wrong = _confusion(settings)
-    if wrong:
-        the_parser.error(wrong)
-    return settings
-
-
-def _contradiction(options: argparse.Namespace) -> str | None:
-    """What is wrong between the options as they were given."""
-    if not (options.address or options.valid_user or options.domain):
-        return "give ADDRESS, a mailbox that exists, or --domain"
-    if options.address and options.valid_user and options.address != options.valid_user:
-        return "ADDRESS and --valid-user are the same: give one of them"
-    if options.use_ipv4 and options.use_ipv6:
-        return "give --use-ipv4 or --use-ipv6, not both"
-    if options.no_starttls:
-        for name in ("starttls", "certificate", "verify_certificate"):
-            if getattr(options, name):
-                return f"--no-starttls contradicts --{name.replace('_', '-')}"
-    addresses = [nameserver.address for nameserver in set(options.nameserver)]
-    if len(addresses) != len(set(addresses)):
-        return "--nameserver: one address with two ports"
-    return _twice(options.warning, "--warning") or _twice(options.critical, "--critical")
-
-
-def _confusion(settings: Settings) -> str | None:
-    """What would make a probe ask for something else than it is meant to."""
-    if is_below(settings.relay_recipient.rpartition("@")[2], settings.domain):
-        return f"--relay-recipient must be foreign, not of {settings.domain} or below it"
-    if settings.relay_recipient == settings.valid_user:
-        return f"--relay-recipient and the valid user are the same, {settings.valid_user}"
-    if settings.unknown_user.rpartition("@")[2] != settings.domain:
-        return f"--unknown-user must be one of {settings.domain}"
-    if settings.unknown_user.lower() == settings.valid_user.lower():
-        return f"--unknown-user and the valid user are the same, {settings.valid_user}"
-    return None
-
-
-def _twice(thresholds: Sequence[Threshold], option: str) -> str | None:
-    steps = [threshold.step for threshold in thresholds]
-    return next((f"{option}: {s} is given twice" for s in steps if steps.count(s) > 1), None)
-
-
-def _read(
-    the_parser: argparse.ArgumentParser, name: str, reader: Callable[[str], str], text: str
-) -> str:
-    try:
-        return reader(text)
-    except ValueError as error:
-        the_parser.error(f"argument {name}: '{printable(text, 80)}': {error}")
-
-
-def _family(options: argparse.Namespace) -> Family:
-    if options.use_ipv4:
-        return Family.IPV4
-    return Family.IPV6 if options.use_ipv6 else Family.ANY
-
-
-def _tls_use(options: argparse.Namespace) -> TlsUse:
-    if options.no_starttls:
-        return TlsUse.NEVER
-    demanded = options.starttls or options.certificate or options.verify_certificate
-    return TlsUse.DEMANDED if demanded else TlsUse.OFFERED
-
-
-def _node_name() -> str | None:
-    """The name of this host, where it can stand in EHLO."""
-    name = os.uname().nodename
-    try:
-        return read.read_domain(name) if "." in name else None
-    except ValueError:
-        return None
+def _add(group: argparse._ArgumentGroup, option: Option) -> None:
+    if not option.names[0].startswith("-"):
+        group.add_argument(option.field, metavar=option.metavar, nargs="?", help=option.help)
+    elif not option.metavar:
+        group.add_argument(*option.names, dest=option.field, action="store_true", help=option.help)
+    else:
+        group.add_argument(
+            *option.names,
+            dest=option.field,
+            metavar=option.metavar,
+            action="append" if option.repeatable else "store",
+            help=option.help,
+        )

@@ -1,35 +1,19 @@
-"""What the operator asked, frozen."""
+"""What the operator asked, frozen, with the defaults of what he did not say."""
 
 from __future__ import annotations
 
 import enum
-import socket  # for inet_pton and inet_ntop: `ipaddress` costs 5 ms of every run
 from typing import NamedTuple
 
-from check_smtp_border.observation import STEPS
-
-# What -w and -c may name, and the labels of the perfdata, in their order.
-TIMED = ("time", "dns", *STEPS)
+from check_smtp_border.names import Family, canonical_address
 
 
 class TlsUse(enum.Enum):
-    """What STARTTLS is to the probes."""
+    """Whether the conversation goes over to TLS."""
 
     NEVER = "never"
     OFFERED = "where offered"
     DEMANDED = "demanded"
-
-
-class Family(enum.Enum):
-    """The address families to visit."""
-
-    ANY = "any"
-    IPV4 = "IPv4"
-    IPV6 = "IPv6"
-
-    def includes(self, address: str) -> bool:
-        """Whether `address` is to be visited."""
-        return self is Family.ANY or self is family_of(address)
 
 
 class Nameserver(NamedTuple):
@@ -47,14 +31,14 @@ class Threshold(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What the operator asked, defaults filled in; the fields are the long options.
+    """What the operator asked; the fields are the long options.
 
     hostnames: empty to visit the MX of `domain`.
     fqdn: None where this host has none; then the address literal of the connection is said.
     sender: "" for the null reverse-path.
     expect_valid, expect_unknown, expect_relay: patterns, None for the default.
-    certificate_facts: read the server certificate, for `certificate` or for -vvv.
-    certificate: days (WARN, CRIT), None where not to be checked.
+    certificate_days: (WARN, CRIT) of --certificate, None where not to be checked.
+    also, only: names of the further probes of CATALOGUE.
     timeout: seconds.
     """
 
@@ -72,10 +56,11 @@ class Settings(NamedTuple):
     expect_unknown: tuple[str, ...] | None = None
     expect_relay: tuple[str, ...] | None = None
     tls: TlsUse = TlsUse.OFFERED
-    certificate: tuple[int, int | None] | None = None
+    certificate_days: tuple[int, int | None] | None = None
     verify_certificate: bool = False
-    certificate_facts: bool = False
     deliver: bool = False
+    also: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     warning: tuple[Threshold, ...] = ()
     critical: tuple[Threshold, ...] = ()
     perfdata_per_host: bool = False
@@ -85,25 +70,10 @@ class Settings(NamedTuple):
     @property
     def asks_nameservers(self) -> bool:
         """Whether DNS must be asked by ourselves: for MX, or for names of -H where -n is given."""
-        names = [host for host in self.hostnames if not usual_address(host)]
+        names = [host for host in self.hostnames if not canonical_address(host)]
         return not self.hostnames or bool(self.nameservers and names)
 
-
-def usual_address(text: str) -> str | None:
-    """Return an IP address as `inet_ntop` writes it, None for anything else."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            return socket.inet_ntop(family, socket.inet_pton(family, text))
-        except (OSError, UnicodeError, ValueError):
-            continue
-    return None
-
-
-def family_of(address: str) -> Family:
-    """The family of an IP address."""
-    return Family.IPV6 if ":" in address else Family.IPV4
-
-
-def is_below(domain: str, parent: str) -> bool:
-    """Whether `domain` is `parent` or a subdomain of it."""
-    return domain == parent or domain.endswith(f".{parent}")
+    @property
+    def reads_certificate(self) -> bool:
+        """Whether the facts of the server's certificate are asked for."""
+        return self.certificate_days is not None or self.verbose >= 3

@@ -1,11 +1,14 @@
-"""The one door for foreign text: what a server, DNS, a certificate or an exception said.
+"""The one door for foreign text, and the one owner of the status line.
 
-Perfdata begins at a bar, Icinga Web takes `<word>` for HTML, both stock notification
-scripts print with `printf %b`, and terminals obey escapes: none of that passes.
+Foreign is what a server, DNS, a certificate or an exception said. Perfdata begins at a bar,
+Icinga Web takes `<word>` for HTML, both stock notification scripts print with `printf %b`, a
+shell expands `$(...)`, and terminals obey escapes: none of that passes.
 """
 
 from __future__ import annotations
 
+NAME = "SMTP_BORDER"
+LINE_LIMIT = 400  # characters of the status line before the perfdata
 QUOTE_LIMIT = 160  # characters of a quoted reply on line 1
 _LONGEST_INPUT = 8192  # nothing that is printed is longer; saves work on floods
 
@@ -29,3 +32,17 @@ def printable(raw: bytes | str, limit: int = QUOTE_LIMIT) -> str:
 def shorten(text: str, limit: int) -> str:
     """Return `text`, cut to `limit` characters (at least 3) with `...` where it is longer."""
     return text if len(text) <= limit else text[: limit - 3].rstrip() + "..."
+
+
+def room_for(state: str) -> int:
+    """How many characters the status line has behind its prefix."""
+    return LINE_LIMIT - len(_prefix(state))
+
+
+def status_line(state: str, text: str) -> str:
+    """Return `SMTP_BORDER STATE - text`, clean and at most LINE_LIMIT characters long."""
+    return f"{_prefix(state)}{printable(text, room_for(state))}"
+
+
+def _prefix(state: str) -> str:
+    return f"{NAME} {state} - "

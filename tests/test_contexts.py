@@ -12,7 +12,7 @@ from nagiosplugin import Context, Critical, Metric, Ok, Result, Unknown, Warn
 from check_smtp_border.arguments import read_threshold
 from check_smtp_border.contexts import Judged, contexts
 from check_smtp_border.judge_address import JUDGES
-from check_smtp_border.observation import (
+from check_smtp_border.border.facts import (
     STEPS,
     HostLookup,
     MailDomain,

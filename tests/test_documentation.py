@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from check_smtp_border.observation import FailureKind
+from check_smtp_border.border.facts import FailureKind
 from check_smtp_border.options import parser
 from check_smtp_border.settings import TIMED
 from check_smtp_border.version import __version__

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_smtp_border.expectation import Level, Verdict, meets, patterns
+from check_smtp_border.verdict import Level, Verdict, meets, patterns
 from check_smtp_border.judge_address import JUDGES
 from check_smtp_border.judge_domain import judge_domain, judge_host, judge_not_visited
-from check_smtp_border.observation import (
+from check_smtp_border.border.facts import (
     Certificate,
     Delivery,
     Failure,
@@ -20,8 +20,8 @@ from check_smtp_border.observation import (
     MailDomain,
     MailHost,
     NotVisited,
-    Observation,
-    Probe,
+    Visit,
+    Recipient,
     Publication,
     Tls,
     Verification,
@@ -49,7 +49,7 @@ BESIDE_THE_POINT = {
 }
 
 
-def judge(fact: str, seen: Observation, **options: Any) -> Verdict:
+def judge(fact: str, seen: Visit, **options: Any) -> Verdict:
     """Ask the judge of a fact, with these settings changed."""
     return JUDGES[fact](seen, SETTINGS._replace(**options))
 
@@ -86,15 +86,15 @@ def test_a_pattern_is_met(pattern: str, meeting: list[str], others: list[str]) -
 
 
 def test_the_default_patterns_are_those_of_the_manual() -> None:
-    assert [",".join(patterns(SETTINGS, probe)) for probe in Probe] == [
+    assert [",".join(patterns(SETTINGS, probe)) for probe in Recipient] == [
         *("2", "5.1.x,5.2.1,5.4.1", "5.7.x,5.1.x,5.4.1")
     ]
 
 
 def test_the_operators_patterns_replace_those_of_one_probe_alone() -> None:
     settings = SETTINGS._replace(expect_relay=("5.7.1",))
-    assert patterns(settings, Probe.RELAY) == ("5.7.1",)
-    assert patterns(settings, Probe.UNKNOWN) == patterns(SETTINGS, Probe.UNKNOWN)
+    assert patterns(settings, Recipient.RELAY) == ("5.7.1",)
+    assert patterns(settings, Recipient.UNKNOWN) == patterns(SETTINGS, Recipient.UNKNOWN)
 
 
 # --- unknown user and relaying, row by row -----------------------------------------------------
@@ -222,7 +222,7 @@ def test_the_operators_patterns_say_what_is_right(
 @pytest.mark.parametrize("probe", ["unknown", "relay"])
 def test_patterns_of_another_probe_change_nothing(probe: str) -> None:
     accepted = visited(**{probe: "250 Ok"})
-    others = {f"expect_{other.value}": ("2",) for other in Probe if other.value != probe}
+    others = {f"expect_{other.value}": ("2",) for other in Recipient if other.value != probe}
     assert told(judge(probe, accepted, **others)) == (CRITICAL, f"{probe}-accepted")
 
 
@@ -454,11 +454,11 @@ SESSIONS = {
     },
     "ehlo-refused": {"ehlo": "550 5.7.1 No", **unreached("valid", "unknown", "relay")},
     "protocol-violation": {
-        "failure": Failure(FailureKind.PROTOCOL_VIOLATION, "'HTTP' is no reply", Probe.RELAY),
+        "failure": Failure(FailureKind.PROTOCOL_VIOLATION, "'HTTP' is no reply", Recipient.RELAY),
         **unreached("relay"),
     },
     "connection-lost": {
-        "failure": Failure(FailureKind.CONNECTION_LOST, "connection closed", Probe.VALID),
+        "failure": Failure(FailureKind.CONNECTION_LOST, "connection closed", Recipient.VALID),
         **unreached("valid", "unknown", "relay"),
     },
     "delivery-uncertain": {
@@ -467,12 +467,12 @@ SESSIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("redundant", "level"), [(True, WARNING), (False, CRITICAL)])
+@pytest.mark.parametrize(("others_answer", "level"), [(True, WARNING), (False, CRITICAL)])
 @pytest.mark.parametrize("finding", SESSIONS)
 def test_a_session_that_did_not_come_about_is_critical_unless_another_address_answers(
-    finding: str, redundant: bool, level: Level
+    finding: str, others_answer: bool, level: Level
 ) -> None:
-    seen = visited(redundant=redundant, **SESSIONS[finding])
+    seen = visited(others_answer=others_answer, **SESSIONS[finding])
     assert not seen.answered
     assert told(judge("session", seen)) == (level, finding)
 
@@ -499,7 +499,7 @@ def test_a_refused_ehlo_names_our_name_and_the_option_for_it() -> None:
 
 def test_a_failure_names_the_step_and_whom_it_was_about() -> None:
     failure = Failure(
-        FailureKind.TIMEOUT, "timeout while waiting for the reply to RCPT TO", Probe.RELAY
+        FailureKind.TIMEOUT, "timeout while waiting for the reply to RCPT TO", Recipient.RELAY
     )
     seen = visited(failure=failure, **unreached("relay"))
     assert judge("session", seen).text == (
@@ -516,18 +516,18 @@ def test_a_message_whose_fate_is_unknown_may_have_been_delivered() -> None:
 @pytest.mark.parametrize(
     ("probe", "hang_ups", "valid", "level", "finding"),
     [
-        (Probe.UNKNOWN, 2, "250 Ok", WARNING, "unknown-inconclusive"),
-        (Probe.RELAY, 2, "250 Ok", WARNING, "relay-inconclusive"),
+        (Recipient.UNKNOWN, 2, "250 Ok", WARNING, "unknown-inconclusive"),
+        (Recipient.RELAY, 2, "250 Ok", WARNING, "relay-inconclusive"),
         # Once, or at a server that takes nobody: the connection is what matters.
-        (Probe.UNKNOWN, 1, "250 Ok", CRITICAL, "connection-lost"),
-        (Probe.UNKNOWN, 2, "550 5.7.1 No", CRITICAL, "connection-lost"),
-        (Probe.RELAY, 2, "450 4.7.1 No", CRITICAL, "connection-lost"),
-        (Probe.VALID, 2, None, CRITICAL, "connection-lost"),
+        (Recipient.UNKNOWN, 1, "250 Ok", CRITICAL, "connection-lost"),
+        (Recipient.UNKNOWN, 2, "550 5.7.1 No", CRITICAL, "connection-lost"),
+        (Recipient.RELAY, 2, "450 4.7.1 No", CRITICAL, "connection-lost"),
+        (Recipient.VALID, 2, None, CRITICAL, "connection-lost"),
         (None, 0, "250 Ok", CRITICAL, "connection-lost"),
     ],
 )
 def test_a_negative_probe_hung_up_on_twice_is_inconclusive(
-    probe: Probe | None, hang_ups: int, valid: str | None, level: Level, finding: str
+    probe: Recipient | None, hang_ups: int, valid: str | None, level: Level, finding: str
 ) -> None:
     seen = visited(
         failure=Failure(FailureKind.CONNECTION_LOST, "connection closed by the server", probe),
@@ -540,8 +540,8 @@ def test_a_negative_probe_hung_up_on_twice_is_inconclusive(
 
 def test_hang_ups_on_two_probes_are_none_on_one_of_them() -> None:
     seen = visited(
-        failure=Failure(FailureKind.CONNECTION_LOST, "connection closed", Probe.RELAY),
-        hang_ups=(Probe.UNKNOWN, Probe.RELAY),
+        failure=Failure(FailureKind.CONNECTION_LOST, "connection closed", Recipient.RELAY),
+        hang_ups=(Recipient.UNKNOWN, Recipient.RELAY),
         **unreached("relay"),
     )
     assert told(judge("session", seen)) == (CRITICAL, "connection-lost")
@@ -550,7 +550,7 @@ def test_hang_ups_on_two_probes_are_none_on_one_of_them() -> None:
 # --- STARTTLS ----------------------------------------------------------------------------------
 
 UNDER_TLS = Tls(offered=True, reply=reply("220 Go"), version="TLSv1.3", cipher="AES")
-NO_HANDSHAKE = Tls(offered=True, reply=reply("220 Go"), trouble="TLS handshake fails: no cipher")
+NO_HANDSHAKE = Tls(offered=True, reply=reply("220 Go"), error="TLS handshake fails: no cipher")
 TLS_ONLY = "530 5.7.0 Must issue a STARTTLS command first"
 
 
@@ -571,7 +571,7 @@ def _refused(text: str) -> Tls:
                 (_refused("554 5.7.3 No"), "starttls-broken"),
                 (_refused("250 Ok"), "starttls-broken"),
                 (NO_HANDSHAKE, "starttls-broken"),
-                (Tls(offered=True, trouble="timeout while waiting"), "starttls-broken"),
+                (Tls(offered=True, error="timeout while waiting"), "starttls-broken"),
                 (UNDER_TLS._replace(injected=True), "starttls-injection"),
                 (NO_HANDSHAKE._replace(injected=True), "starttls-injection"),
             ]
@@ -691,12 +691,12 @@ def test_days_that_cannot_be_read_are_no_good_days() -> None:
     [
         (Verification(), OK, "certificate verifies"),
         (
-            Verification(untrusted=True, trouble="self-signed certificate"),
+            Verification(untrusted=True, error="self-signed certificate"),
             CRITICAL,
             "certificate does not verify: self-signed certificate",
         ),
         (
-            Verification(trouble="421 4.7.0 Too many connections"),
+            Verification(error="421 4.7.0 Too many connections"),
             WARNING,
             "certificate could not be verified: 421 4.7.0 Too many connections",
         ),
@@ -876,12 +876,12 @@ OPTIONS = st.fixed_dictionaries(
 # An address without a route is set apart, and no visit.
 ENDINGS = st.sampled_from([kind for kind in FailureKind if kind is not FailureKind.NO_ROUTE])
 VISITS = st.builds(
-    visited, valid=MAYBE, unknown=MAYBE, relay=MAYBE, tls=TLS, redundant=st.booleans(),
+    visited, valid=MAYBE, unknown=MAYBE, relay=MAYBE, tls=TLS, others_answer=st.booleans(),
     mail=st.none() | TEXTS.filter(lambda text: text[0] != "2"),
     failure=st.none() | st.builds(
-        Failure, ENDINGS, st.just("it fails"), st.sampled_from([None, *Probe])
+        Failure, ENDINGS, st.just("it fails"), st.sampled_from([None, *Recipient])
     ),
-    hang_ups=st.lists(st.sampled_from(Probe), max_size=2).map(tuple),
+    hang_ups=st.lists(st.sampled_from(Recipient), max_size=2).map(tuple),
     delivery=st.none() | st.builds(
         Delivery, st.sampled_from(["mail", "rcpt_valid", "data", "message"]), TEXTS.map(reply)
     ),
@@ -890,7 +890,7 @@ VISITS = st.builds(
 
 @given(seen=VISITS, options=OPTIONS)
 def test_nothing_that_a_server_does_is_unknown_and_every_finding_has_its_id(
-    seen: Observation, options: dict[str, Any]
+    seen: Visit, options: dict[str, Any]
 ) -> None:
     for fact in seen.facts:
         verdict = judge(fact, seen, **options)
@@ -905,9 +905,9 @@ def test_nothing_that_a_server_does_is_unknown_and_every_finding_has_its_id(
 
 @given(seen=VISITS, options=OPTIONS)
 def test_only_a_tested_probe_that_was_answered_rightly_is_ok(
-    seen: Observation, options: dict[str, Any]
+    seen: Visit, options: dict[str, Any]
 ) -> None:
-    for probe in (Probe.UNKNOWN, Probe.RELAY):
+    for probe in (Recipient.UNKNOWN, Recipient.RELAY):
         answer = seen.reply(probe)
         if answer is None:
             continue
@@ -923,7 +923,7 @@ def test_only_a_tested_probe_that_was_answered_rightly_is_ok(
 
 @given(seen=VISITS, options=OPTIONS)
 def test_what_is_not_told_is_told_by_another_verdict_at_least_as_bad(
-    seen: Observation, options: dict[str, Any]
+    seen: Visit, options: dict[str, Any]
 ) -> None:
     verdicts = [judge(fact, seen, **options) for fact in seen.facts]
     worst_told = max(verdict.level for verdict in verdicts if verdict.told)

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from check_smtp_border.message import test_message as message_of
+from check_smtp_border.smtp.message import test_message as message_of
 
 LONG = f"{'a' * 64}@{'.'.join(['b' * 63] * 2 + ['c' * 61])}"
 SENDER = "smtp.test@monitor.example"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from check_smtp_border.observation import (
+from check_smtp_border.border.facts import (
     Delivery,
     Failure,
     FailureKind,
-    Probe,
+    Recipient,
     Tls,
     Verification,
     listed,
@@ -84,7 +84,7 @@ PROBES = ("valid", "unknown", "relay")
             {"tls": Tls(version="TLSv1.3", verification=Verification())},
             ("session", *PROBES, "starttls", "certificate", "verification"),
         ),
-        ({"tls": Tls(offered=True, trouble="no")}, ("session", *PROBES, "starttls")),
+        ({"tls": Tls(offered=True, error="no")}, ("session", *PROBES, "starttls")),
         (
             {"delivery": Delivery("data", reply("554 No"))},
             ("session", *PROBES, "starttls", "delivery"),
@@ -99,7 +99,7 @@ def test_only_what_was_reached_is_there_to_be_judged(
 
 def test_each_probe_has_its_reply() -> None:
     seen = visited(valid="250 A", unknown="550 B", relay=None)
-    assert [seen.reply(probe) for probe in Probe] == [reply("250 A"), reply("550 B"), None]
+    assert [seen.reply(probe) for probe in Recipient] == [reply("250 A"), reply("550 B"), None]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_each_probe_has_its_reply() -> None:
     [
         (Tls(), False),
         (Tls(offered=True, reply=reply("220 Go"), version="TLSv1.3"), False),
-        (Tls(offered=True, reply=reply("220 Go"), trouble="no cipher"), True),
-        (Tls(offered=True, trouble="timeout"), True),
+        (Tls(offered=True, reply=reply("220 Go"), error="no cipher"), True),
+        (Tls(offered=True, error="timeout"), True),
         (Tls(offered=True, reply=reply("454 No")), True),
         (Tls(offered=True, reply=reply("250 Ok")), True),
     ],

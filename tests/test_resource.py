@@ -6,7 +6,7 @@ import pytest
 from nagiosplugin import Check
 
 from check_smtp_border.contexts import contexts
-from check_smtp_border.resource import Border
+from check_smtp_border.border.resource import Border
 from check_smtp_border.settings import Nameserver
 from tests.support.facts import SETTINGS
 from tests.support.nameserver import Lie, NameServer, refused, servfail

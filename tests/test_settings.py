@@ -32,7 +32,7 @@ from check_smtp_border.settings import (
     Threshold,
     family_of,
     is_below,
-    usual_address,
+    canonical_address,
 )
 from tests.support.facts import SETTINGS
 
@@ -274,7 +274,7 @@ def test_every_step_may_have_a_threshold() -> None:
     ],
 )
 def test_an_address_has_one_spelling(text: str, address: str | None) -> None:
-    assert usual_address(text) == address
+    assert canonical_address(text) == address
 
 
 @pytest.mark.parametrize(

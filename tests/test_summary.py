@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nagiosplugin import Check, CheckError
 
 from check_smtp_border.contexts import contexts
-from check_smtp_border.observation import (
+from check_smtp_border.border.facts import (
     Certificate,
     Delivery,
     Failure,
@@ -19,13 +19,13 @@ from check_smtp_border.observation import (
     MailDomain,
     MailHost,
     NotVisited,
-    Observation,
-    Probe,
+    Visit,
+    Recipient,
     Publication,
     Tls,
     Verification,
 )
-from check_smtp_border.resource import Border
+from check_smtp_border.border.resource import Border
 from check_smtp_border.settings import Family, Settings, Threshold, TlsUse
 from check_smtp_border.smtp.reply import DialogueLine
 from check_smtp_border.summary import LINE_LIMIT, BorderSummary
@@ -43,12 +43,12 @@ REFUSED_CONNECTION = Failure(
 )
 SILENCE = Failure(FailureKind.TIMEOUT, "timeout while waiting for the greeting")
 NO_REPLY = Failure(
-    FailureKind.TIMEOUT, "timeout while waiting for the reply to RCPT TO", Probe.UNKNOWN
+    FailureKind.TIMEOUT, "timeout while waiting for the reply to RCPT TO", Recipient.UNKNOWN
 )
 HUNG_UP = Failure(
     FailureKind.CONNECTION_LOST,
     "connection closed by the server while waiting for the reply to RCPT TO",
-    Probe.RELAY,
+    Recipient.RELAY,
 )
 LOST_MESSAGE = Failure(
     FailureKind.DELIVERY_UNCERTAIN, "timeout while waiting for the reply to the final dot"
@@ -60,7 +60,7 @@ UNDER_TLS = Tls(
     *(True, reply("220 Go")), version="TLSv1.3", cipher="TLS_AES_256", certificate=CERTIFICATE
 )
 NO_HANDSHAKE = Tls(
-    *(True, reply("220 Go")), trouble="TLS handshake fails: sslv3 alert handshake failure"
+    *(True, reply("220 Go")), error="TLS handshake fails: sslv3 alert handshake failure"
 )
 TLS_ONLY = "530 5.7.0 Must issue a STARTTLS command first"
 
@@ -80,7 +80,7 @@ class Night(NamedTuple):
     """
 
     line: str
-    visits: tuple[Observation, ...] = ()
+    visits: tuple[Visit, ...] = ()
     settings: Settings = SETTINGS
     facts: dict[str, Any] = {}  # noqa: RUF012  # nobody changes it
 
@@ -227,7 +227,7 @@ NIGHTS = {
         " connecting to port 25",
         (
             *(at(), at("192.0.2.2")),
-            at("192.0.2.3", failure=REFUSED_CONNECTION, redundant=True, **NOTHING),
+            at("192.0.2.3", failure=REFUSED_CONNECTION, others_answer=True, **NOTHING),
             at("192.0.2.4"),
         ),
     ),
@@ -251,7 +251,7 @@ NIGHTS = {
     "hung up on twice": Night(
         "WARNING - mx1.example.com [192.0.2.1]: hangs up twice on relaying to test@example.net:"
         " connection closed by the server while waiting for the reply to RCPT TO",
-        (at(failure=HUNG_UP, hang_ups=(Probe.RELAY, Probe.RELAY), **unreached("relay")),),
+        (at(failure=HUNG_UP, hang_ups=(Recipient.RELAY, Recipient.RELAY), **unreached("relay")),),
     ),
     "not welcome": Night(
         "CRITICAL - mx1.example.com [192.0.2.1]: refuses to talk, client blocked:"
@@ -557,7 +557,7 @@ def test_v_says_every_expectation_at_every_address() -> None:
     ]
 
 
-def _said(*visits: Observation, verbose: int = 1, **more: Any) -> list[str]:
+def _said(*visits: Visit, verbose: int = 1, **more: Any) -> list[str]:
     settings = more.pop("settings", SETTINGS)._replace(verbose=verbose)
     return output(found(*visits, settings=settings, **more), verbose)[1:]
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import trustme
 
-from check_smtp_border.observation import Verification
+from check_smtp_border.border.facts import Verification
 from check_smtp_border.settings import TlsUse
-from check_smtp_border.visit import visit
+from check_smtp_border.border.visit import visit
 from tests.support.certificates import server_context
 from tests.support.facts import SETTINGS
 from tests.support.smtp_server import Script, Session, SmtpServer, start_tls
@@ -46,7 +46,7 @@ def test_a_certificate_that_cannot_be_asked_for_is_unverified_and_not_untrusted(
         settings = SETTINGS._replace(port=port, tls=TlsUse.DEMANDED, verify_certificate=True)
         seen = visit("127.0.0.1", ("mx.example.com",), settings, started, started + 5)
     assert seen.tls.verification == Verification(
-        untrusted=False, trouble=f"connection refused while connecting to port {port}"
+        untrusted=False, error=f"connection refused while connecting to port {port}"
     )
     assert seen.failure is None
     assert seen.relay is not None

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import enum
+
+
+class Stage(enum.Enum):
+    """What a session was doing."""
+
+    CONNECT = "connect"
+    GREETING = "greeting"
+    BEFORE_COMMAND = "before command"
+    REPLY = "reply"
+    HANDSHAKE = "handshake"
+    MESSAGE = "message"
+    FINAL_DOT = "final dot"
+
 
 class SessionError(Exception):
     """A session cannot go on. `str()` says why in words, and while doing what."""
 
     doing = ""
+    stage: Stage | None = None
+    verb = ""
 
     def __str__(self) -> str:
         return super().__str__() + (f" while {self.doing}" if self.doing else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import errno
 import functools
 import os
@@ -16,6 +17,11 @@ from check_smtp_border.text import printable
 
 _RECEIVE_OCTETS = 4096
 _NO_ROUTE = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+class TlsKind(enum.Enum):
+    LENIENT = "lenient"
+    VERIFIED = "verified"
 
 
 class TlsFacts(NamedTuple):
@@ -85,11 +91,11 @@ class Connection:
             raise ConnectionLost("connection closed by the server")
         return data
 
-    def start_tls(self, server_name: str, *, verify: bool) -> TlsFacts:
+    def handshake(self, server_name: str, kind: TlsKind = TlsKind.LENIENT) -> TlsFacts:
         """Shake hands, with `server_name` as SNI and, to verify, as the name. Raises TlsFailed."""
         try:
             with _one_at_a_time:
-                context = _context(verify)
+                context = _context(kind is TlsKind.VERIFIED)
             self._socket.settimeout(_remaining(self.deadline))
             # A peer that has reset would keep wrap_socket() from shaking hands at all.
             tls = context.wrap_socket(

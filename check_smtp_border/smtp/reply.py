@@ -41,6 +41,21 @@ class Reply(NamedTuple):
         return self.code[0]
 
     @property
+    def completed(self) -> bool:
+        """2yz (RFC 5321 4.2.1)."""
+        return self.code[0] == "2"
+
+    @property
+    def transient(self) -> bool:
+        """4yz."""
+        return self.code[0] == "4"
+
+    @property
+    def permanent(self) -> bool:
+        """5yz."""
+        return self.code[0] == "5"
+
+    @property
     def enhanced(self) -> str | None:
         """The enhanced status code `x.y.z` (RFC 3463) of the basic code's class, or None."""
         for line in self.lines:

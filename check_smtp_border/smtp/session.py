@@ -10,10 +10,11 @@ from check_smtp_border.smtp import (
     ConnectionLost,
     ProtocolViolation,
     SessionError,
+    Stage,
     TimedOut,
     TlsFailed,
 )
-from check_smtp_border.smtp.connection import Connection, TlsFacts
+from check_smtp_border.smtp.connection import Connection, TlsFacts, TlsKind
 from check_smtp_border.smtp.reply import DialogueLine, Reply, ReplyReader
 from check_smtp_border.text import printable
 
@@ -32,16 +33,18 @@ class Session:
 
     All verbs return the server's reply, whatever its code, and raise SessionError
     (ConnectionLost, TimedOut, ProtocolViolation) where none came.
-    seconds: the slowest reply of each step. left: the server said 421.
+    seconds: the slowest reply of each step. closing: the server said 421.
     """
 
-    def __init__(self, connection: Connection, started: float) -> None:
+    def __init__(self, connection: Connection, started: float, keep_dialogue: bool = True) -> None:
+        self.took = 0.0
+        self.local_address = connection.local_address
         self._connection = connection
         self._started = started
         self._reader = ReplyReader()
         self._beyond_words = False  # after a failed handshake neither side can be understood
         self._silent = False
-        self.left = False
+        self.closing = False
         self.seconds: dict[str, float] = {}
         self.dialogue: list[DialogueLine] = []
 
@@ -58,7 +61,7 @@ class Session:
 
     def greeting(self) -> Reply:
         """Read the whole greeting; nothing is sent before it ends (RFC 5321 3.1)."""
-        with self._step("banner", "waiting for the greeting"):
+        with self._step("greeting", "waiting for the greeting"):
             return self._read_reply()
 
     def ehlo(self, name: str) -> Reply:
@@ -73,7 +76,7 @@ class Session:
         """Say STARTTLS (RFC 3207)."""
         return self._command("starttls", "STARTTLS")
 
-    def injected(self) -> bool:
+    def discard_plaintext(self) -> bool:
         """True where plaintext stands behind the 220 to STARTTLS; it is dropped, never used."""
         injected = self._reader.pending
         with contextlib.suppress(ConnectionLost):  # the handshake will say so better
@@ -81,11 +84,11 @@ class Session:
         self._reader = ReplyReader()
         return injected
 
-    def start_tls(self, server_name: str, *, verify: bool = False) -> TlsFacts:
+    def handshake(self, server_name: str, kind: TlsKind = TlsKind.LENIENT) -> TlsFacts:
         """Shake hands behind the 220 to STARTTLS. Raises TlsFailed."""
         began = time.monotonic()
         try:
-            facts = self._connection.start_tls(server_name, verify=verify)
+            facts = self._connection.handshake(server_name, kind)
         except TlsFailed as error:
             self._say("*", str(error))
             self._beyond_words = True
@@ -98,9 +101,9 @@ class Session:
         """Begin a transaction with `sender` as reverse-path, "" for the null one."""
         return self._command("mail", "MAIL FROM", f"<{sender}>")
 
-    def rcpt(self, step: str, recipient: str) -> Reply:
-        """Name a recipient, timed as `step`."""
-        return self._command(step, "RCPT TO", f"<{recipient}>")
+    def rcpt(self, recipient: str) -> Reply:
+        """Name a recipient."""
+        return self._command("rcpt", "RCPT TO", f"<{recipient}>")
 
     def rset(self) -> Reply:
         """Drop the transaction."""
@@ -121,11 +124,11 @@ class Session:
             with self._doing(FINAL_DOT):
                 return self._read_reply()
 
-    def quit(self) -> None:
+    def quit(self) -> tuple[Reply, ...]:
         """Say QUIT, wait a little for its reply, and close, come what may (RFC 5321 4.1.1.10)."""
         if self._beyond_words:
             self._connection.close()
-            return
+            return ()
         now = time.monotonic()
         patience = _PARTING_SECONDS if self._silent else QUIT_SECONDS
         until = min(self._connection.deadline, now + patience)
@@ -135,9 +138,10 @@ class Session:
             self._send("QUIT")
             self._read_reply()
         self._connection.close()
+        return ()
 
     def _command(self, step: str, verb: str, argument: str = "") -> Reply:
-        with self._doing(f"sending {verb}"):
+        with self._doing(f"sending {verb}", Stage.BEFORE_COMMAND, verb):
             self._expect_silence()
         with self._step(step, f"waiting for the reply to {verb}"):
             separator = ":" if verb in ("MAIL FROM", "RCPT TO") else " "
@@ -154,7 +158,7 @@ class Session:
         last = len(reply.lines) - 1
         for number, text in enumerate(reply.lines):
             self._say("S", f"{reply.code}{' ' if number == last else '-'}{text}")
-        self.left = reply.code == "421"  # RFC 5321 3.8: the server closes behind it
+        self.closing = reply.code == "421"  # RFC 5321 3.8: the server closes behind it
         return reply
 
     def _expect_silence(self) -> None:
@@ -163,7 +167,7 @@ class Session:
         A 421 or the end of file there is the server leaving (ConnectionLost); anything else
         means that replies and commands are out of step (ProtocolViolation).
         """
-        if self.left:
+        if self.closing:
             raise ConnectionLost("connection closed by the server's 421")
         self._reader.feed(self._connection.received())
         if not self._reader.pending:
@@ -174,7 +178,7 @@ class Session:
             reply = self._read_reply()
         finally:
             self._connection.deadline = deadline
-        if self.left:
+        if self.closing:
             raise ConnectionLost(f"connection closed by the server with {reply}")
         raise ProtocolViolation(f"reply that nothing asked for: {reply}")
 
@@ -183,13 +187,14 @@ class Session:
         began = time.monotonic()
         with self._doing(doing):
             yield
-        self._took(step, max(self.seconds.get(step, 0.0), time.monotonic() - began))
+        self.took = time.monotonic() - began
+        self._took(step, max(self.seconds.get(step, 0.0), self.took))
 
     def _took(self, step: str, seconds: float) -> None:
         self.seconds[step] = seconds
 
     @contextlib.contextmanager
-    def _doing(self, doing: str) -> Iterator[None]:
+    def _doing(self, doing: str, stage: Stage | None = None, verb: str = "") -> Iterator[None]:
         """Name what was being done, innermost first, in the error that ends it."""
         try:
             yield
@@ -197,9 +202,15 @@ class Session:
             self._silent = isinstance(error, TimedOut)
             if not error.doing:
                 error.doing = doing
+                error.stage = Stage.FINAL_DOT if doing == FINAL_DOT else stage
+                error.verb = verb
                 self._say("*", str(error))
             raise
 
     def _say(self, who: str, text: str) -> None:
         seconds = time.monotonic() - self._started
         self.dialogue.append(DialogueLine(seconds, who, printable(text, _DIALOGUE_LINE_LIMIT)))
+
+
+def out_of_step(replies: tuple[Reply, ...]) -> bool:
+    return len(replies) > 1 and replies[0].code != "221"

@@ -8,24 +8,27 @@ without its exit.
 
 from __future__ import annotations
 
-import io
-import logging
 from typing import Any
 
 from nagiosplugin import Check
 
-from check_smtp_border.contexts import contexts
-from check_smtp_border.observation import (
+from check_smtp_border.border.facts import (
     MailDomain,
     MailHost,
     NotVisited,
-    Observation,
     Publication,
+    Recipient,
+    Survey,
+    Visit,
 )
-from check_smtp_border.resource import Border
+from check_smtp_border.border.resource import Border
+from check_smtp_border.contexts import contexts
+from check_smtp_border.output import lines_of
+from check_smtp_border.probes import opened
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reply import Reply, ReplyReader
-from check_smtp_border.summary import BorderOutput, BorderSummary
+from check_smtp_border.summary import BorderSummary
+from check_smtp_border.verdict import Verdict
 
 SETTINGS = Settings(
     valid_user="valid.email@example.com",
@@ -35,7 +38,12 @@ SETTINGS = Settings(
     fqdn="monitor.example",
     sender="smtp.test@monitor.example",
 )
-REPLIES = ("greeting", "ehlo", "mail", "valid", "unknown", "relay")
+REPLIES = ("greeting", "ehlo", "mail")
+GOOD_REPLIES = {
+    "valid": "250 2.1.5 Ok",
+    "unknown": "550 5.1.1 User unknown",
+    "relay": "554 5.7.1 Relay access denied",
+}
 
 
 def reply(text: str) -> Reply:
@@ -47,13 +55,15 @@ def reply(text: str) -> Reply:
     return read
 
 
-def visited(address: str = "192.0.2.1", *names: str, **changes: Any) -> Observation:
+def visited(address: str = "192.0.2.1", *names: str, **changes: Any) -> Visit:
     """Return what the visit to a good address shows, with these fields changed.
 
     names: of the address, mx1.example.com for 192.0.2.1 where none is given.
-    changes: replies are given as text.
+    changes: replies are given as text, those to the three recipients as valid, unknown, relay;
+    None for one that was not reached.
     """
-    good = Observation(
+    to_rcpt = {name: changes.pop(name, good) for name, good in GOOD_REPLIES.items()}
+    good = Visit(
         address,
         names or (f"mx{address.rpartition('.')[2]}.example.com",),
         local_address="192.0.2.99",
@@ -61,9 +71,7 @@ def visited(address: str = "192.0.2.1", *names: str, **changes: Any) -> Observat
         sender="smtp.test@monitor.example",
         greeting=reply("220 mx.example.com ESMTP"),
         ehlo=reply("250 mx.example.com"),
-        valid=reply("250 2.1.5 Ok"),
-        unknown=reply("550 5.1.1 User unknown"),
-        relay=reply("554 5.7.1 Relay access denied"),
+        replies={Recipient(name): reply(text) for name, text in to_rcpt.items() if text},
     )
     read = {name: reply(changes[name]) for name in REPLIES if changes.get(name)}
     return good._replace(**{**changes, **read})
@@ -79,30 +87,13 @@ def unreached(*facts: str) -> dict[str, None]:
     return dict.fromkeys(facts)
 
 
-class Found(Border):
-    """A border that has been looked up and visited already."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        domain: MailDomain | None,
-        hosts: tuple[MailHost, ...],
-        visits: tuple[Observation, ...],
-        not_visited: NotVisited | None,
-    ) -> None:
-        super().__init__(settings)
-        self._looked_up = domain, hosts
-        self._visited = list(visits), [not_visited] if not_visited else []
-
-    def _look_up(self, started: float) -> tuple[MailDomain | None, tuple[MailHost, ...]]:
-        return self._looked_up
-
-    def _visit(self, *_: object) -> tuple[list[Observation], list[NotVisited]]:
-        return self._visited
+def judged(room: str, seen: Visit | Survey, **settings: Any) -> list[Verdict]:
+    """Return what a room says of what was seen, with these settings changed."""
+    return list(opened(room).judge(seen, SETTINGS._replace(**settings)))
 
 
 def found(
-    *visits: Observation,
+    *visits: Visit,
     settings: Settings = SETTINGS,
     domain: MailDomain | None = None,
     hosts: tuple[MailHost, ...] = (),
@@ -124,7 +115,8 @@ def found(
         domain = MailDomain(settings.domain, Publication.MX, hosts)
     else:
         hosts = domain.hosts
-    border = Found(settings, domain, hosts, visits, not_visited)
+    survey = Survey(domain, hosts, visits, (not_visited,) if not_visited else ())
+    border = Border(settings, take_survey=lambda _: survey)
     check = Check(border, *contexts(settings), BorderSummary(settings))
     check()
     return check
@@ -132,9 +124,7 @@ def found(
 
 def output(check: Check, verbose: int = 0) -> list[str]:
     """Return all lines that the plugin prints, the first one with its perfdata."""
-    printer = BorderOutput(logging.StreamHandler(io.StringIO()), verbose)
-    printer.add(check)
-    return str(printer).splitlines()
+    return lines_of(check, verbose)
 
 
 def line_1(check: Check) -> str:

@@ -6,7 +6,7 @@ import datetime
 
 from cryptography import x509
 
-from check_smtp_border.observation import Certificate
+from check_smtp_border.border.facts import Certificate
 from check_smtp_border.text import printable
 
 _SECONDS_A_DAY = 86400.0

@@ -20,8 +20,9 @@ import dns.exception
 import dns.name
 import dns.resolver
 
-from check_smtp_border.observation import MailDomain, MailHost, Publication
-from check_smtp_border.settings import Nameserver, usual_address
+from check_smtp_border.border.facts import MailDomain, MailHost, Publication
+from check_smtp_border.names import canonical_address
+from check_smtp_border.settings import Nameserver
 from check_smtp_border.text import printable
 
 MAX_HOSTS = 256  # the largest real MX sets have some dozens; bounds time and memory
@@ -83,7 +84,7 @@ class Lookup:
         return MailDomain(domain, Publication.MX, hosts[:MAX_HOSTS], surplus=surplus)
 
     def addresses(self, host: MailHost, deadline: float) -> MailHost:
-        """Return `host` with its addresses, its alias, and why a lookup failed."""
+        """Return `host` with its addresses, its canonical name, and why a lookup failed."""
         if host.name == ".":
             return host
         for kind in ("A", "AAAA"):
@@ -95,9 +96,9 @@ class Lookup:
                 host = host._replace(failure=_detail(error))
                 continue
             if answer.canonical_name != answer.qname:
-                alias = printable(answer.canonical_name.to_text(omit_final_dot=True), 255)
-                host = host._replace(alias=alias)
-            found = (usual_address(record.address) or "" for record in answer.rrset or ())
+                canonical_name = answer.canonical_name.to_text(omit_final_dot=True)
+                host = host._replace(canonical_name=printable(canonical_name, 255))
+            found = (canonical_address(record.address) or "" for record in answer.rrset or ())
             host = host._replace(addresses=(*host.addresses, *sorted(filter(None, found))))
         return host
 
@@ -133,7 +134,7 @@ def _detail(error: dns.exception.DNSException) -> str:
 
 
 def _is_address(nameserver: object) -> bool:
-    return bool(usual_address(str(nameserver).partition("%")[0]))
+    return bool(canonical_address(str(nameserver).partition("%")[0]))
 
 
 def _address(nameserver: str) -> str:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from check_smtp_border.names import listed
 from check_smtp_border.smtp.reply import DialogueLine, Reply
+from check_smtp_border.verdict import Place
 
-
-def listed(items: Sequence[str]) -> str:
-    """The first three items, and how many more there are."""
-    more = f" (+{len(items) - 3} more)" if len(items) > 3 else ""
-    return ", ".join(items[:3]) + more
+# Everything that is timed in the conversation, in its order; new ones stand behind `quit`.
+STEPS = (
+    "connect",
+    "banner",
+    "ehlo",
+    "starttls",
+    "mail",
+    "rcpt_valid",
+    "rcpt_unknown",
+    "rcpt_relay",
+    "data",
+    "message",
+    "quit",
+)
 
 
 class Publication(enum.Enum):
@@ -24,6 +35,7 @@ class Publication(enum.Enum):
     NO_DOMAIN = "NXDOMAIN"
     DOMAIN_FAILED = "no usable answer for the domain, though the resolver works"
     RESOLVER_FAILED = "no usable answer for anything"
+    NO_RESOLVER = "no usable resolver configuration on this host"
 
 
 class MailHost(NamedTuple):
@@ -32,14 +44,14 @@ class MailHost(NamedTuple):
     name: what the MX or `-H` said, without the final dot; an address where `-H` gave one.
     preference: of its MX (RFC 5321 5.1), 0 where there is none.
     addresses: of both families, IPv4 first, as `inet_ntop` writes them.
-    alias: the canonical name where `name` is a CNAME (RFC 2181 10.3 forbids it for MX).
+    canonical_name: where `name` is an alias, a CNAME (RFC 2181 10.3 forbids it for MX).
     failure: why its addresses could not be looked up, None where DNS answered.
     """
 
     name: str
     preference: int = 0
     addresses: tuple[str, ...] = ()
-    alias: str | None = None
+    canonical_name: str | None = None
     failure: str | None = None
 
 
@@ -59,58 +71,22 @@ class MailDomain(NamedTuple):
     surplus: int = 0
 
 
-class HostLookup(NamedTuple):
-    """What became of one host. by_mx: not named by the operator; any_visited: of all hosts."""
-
-    host: MailHost
-    by_mx: bool
-    any_visited: bool
-
-
 class NotVisited(NamedTuple):
     """Addresses that were not visited.
 
     reason: what came of this host's want of a route, "" where they were too many.
-    any_visited: others were visited.
     """
 
     addresses: tuple[str, ...]
     reason: str
-    any_visited: bool
 
 
-class Measured(NamedTuple):
-    """How long a step took at `where` (an address, its names; "" for the whole run)."""
-
-    step: str
-    where: str
-    seconds: float
-    address: str = ""
-    host: str = ""
-
-
-class Probe(enum.Enum):
+class Recipient(enum.Enum):
     """The three recipients, in the order of their transactions."""
 
     VALID = "valid"
     UNKNOWN = "unknown"
     RELAY = "relay"
-
-
-# Everything that is timed on one connection, in the order of the conversation.
-STEPS = (
-    "connect",
-    "banner",
-    "ehlo",
-    "starttls",
-    "mail",
-    "rcpt_valid",
-    "rcpt_unknown",
-    "rcpt_relay",
-    "data",
-    "message",
-    "quit",
-)
 
 
 class FailureKind(enum.Enum):
@@ -122,14 +98,15 @@ class FailureKind(enum.Enum):
     CONNECTION_LOST = "connection-lost"
     PROTOCOL_VIOLATION = "protocol-violation"
     DELIVERY_UNCERTAIN = "delivery-uncertain"
+    INTERNAL_ERROR = "internal-error"
 
 
 class Failure(NamedTuple):
-    """What ended a conversation. probe: the transaction it happened in, None outside of them."""
+    """What ended a conversation. recipient: of the transaction it happened in, None outside."""
 
     kind: FailureKind
     text: str
-    probe: Probe | None = None
+    recipient: Recipient | None = None
 
 
 class Certificate(NamedTuple):
@@ -144,13 +121,13 @@ class Certificate(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """What verifying the certificate said; all well without `trouble`.
+    """What verifying the certificate said; all well without `error`.
 
-    untrusted: chain or name are wrong; otherwise the trouble kept us from finding out.
+    untrusted: chain or name are wrong; otherwise the error kept us from finding out.
     """
 
     untrusted: bool = False
-    trouble: str = ""
+    error: str = ""
 
 
 class Tls(NamedTuple):
@@ -158,26 +135,24 @@ class Tls(NamedTuple):
 
     offered: by the reply to EHLO.
     reply: to STARTTLS.
-    trouble: why it came to no session inside TLS, though the reply was 220 or never came.
+    error: why it came to no session inside TLS, though the reply was 220 or never came.
     injected: plaintext stood behind the 220.
     version, cipher: agreed on, "" where it came to no session inside TLS.
     certificate: None where nobody asked for its facts or it cannot be read.
-    verification: None unless asked for and reached.
     """
 
     offered: bool = False
     reply: Reply | None = None
-    trouble: str = ""
+    error: str = ""
     injected: bool = False
     version: str = ""
     cipher: str = ""
     certificate: Certificate | None = None
-    verification: Verification | None = None
 
     @property
     def failed(self) -> bool:
         """Offered, tried, and not to be had."""
-        return bool(self.trouble) or (self.reply is not None and self.reply.code != "220")
+        return bool(self.error) or (self.reply is not None and self.reply.code != "220")
 
 
 class Delivery(NamedTuple):
@@ -186,17 +161,42 @@ class Delivery(NamedTuple):
     step: str
     reply: Reply
 
+    @property
+    def taken(self) -> bool:
+        """The message was accepted."""
+        return self.step == "message" and self.reply.completed
 
-class Observation(NamedTuple):
-    """What the visits to one address showed.
+
+class Probed(NamedTuple):
+    """What a further probe showed.
+
+    label: of its room. facts: for the room's judge.
+    untested: why its control failed, "" where it was asked.
+    error: what ended it too early, in words. seconds: None where it was not asked.
+    """
+
+    label: str
+    facts: tuple[Any, ...] = ()
+    untested: str = ""
+    error: str = ""
+    seconds: float | None = None
+    dialogue: tuple[DialogueLine, ...] = ()
+
+
+class Visit(NamedTuple):
+    """What one connection to an address showed, or all of them merged.
 
     address: as `inet_ntop` writes it; names: of its hosts, by preference.
     fqdn, sender: as said in EHLO and MAIL.
     greeting, ehlo: the last reply to each.
+    tls: None where the conversation did not come to it.
     mail: the reply to a refused MAIL.
-    valid, unknown, relay: the reply to each RCPT.
-    hang_ups: the transactions in which the connection was lost, one for each visit at most.
-    redundant: some other address answered the last thing that was asked of it.
+    replies: to each RCPT.
+    hung_up: the server left this connection, by a 421 or without a word.
+    hang_ups: the transactions in which it did, one for each connection at most.
+    verification: None unless asked for and reached.
+    probed: what the further probes of this address showed.
+    others_answer: some other address answered the last thing that was asked of it.
     seconds: the slowest reply of every step.
     """
 
@@ -208,15 +208,16 @@ class Observation(NamedTuple):
     failure: Failure | None = None
     greeting: Reply | None = None
     ehlo: Reply | None = None
-    tls: Tls = Tls()
+    tls: Tls | None = None
     mail: Reply | None = None
-    valid: Reply | None = None
-    unknown: Reply | None = None
-    relay: Reply | None = None
+    replies: Mapping[Recipient, Reply] = {}
     delivery: Delivery | None = None
-    hang_ups: tuple[Probe, ...] = ()
-    redundant: bool = False
-    seconds: tuple[tuple[str, float], ...] = ()
+    hung_up: bool = False
+    hang_ups: tuple[Recipient, ...] = ()
+    verification: Verification | None = None
+    probed: tuple[Probed, ...] = ()
+    others_answer: bool = False
+    seconds: Mapping[str, float] = {}
     dialogue: tuple[DialogueLine, ...] = ()
 
     @property
@@ -226,28 +227,45 @@ class Observation(NamedTuple):
         return f"{listed(names)} [{self.address}]" if names else self.address
 
     @property
-    def answered(self) -> bool:
-        """The server answered the last thing that was asked of it, and lets us talk."""
-        welcome = self.greeting is not None and self.greeting.code == "220"
-        return welcome and self.ehlo is not None and self.ehlo.digit == "2" and not self.failure
+    def place(self) -> Place:
+        """Where the verdicts of this address stand."""
+        return Place(self.label, self.address)
 
     @property
-    def facts(self) -> tuple[str, ...]:
-        """The names of the facts that were reached; each has a judge."""
-        reached = {
-            "session": True,
-            "mail": self.mail,
-            "valid": self.valid,
-            "unknown": self.unknown,
-            "relay": self.relay,
-            "starttls": self.ehlo and self.ehlo.digit == "2",
-            "certificate": self.tls.version,
-            "verification": self.tls.verification,
-            "delivery": self.delivery,
-        }
-        return tuple(name for name, fact in reached.items() if fact)
+    def welcomes(self) -> bool:
+        """The server greets with 220 and takes our EHLO."""
+        greeted = self.greeting is not None and self.greeting.code == "220"
+        return greeted and self.ehlo is not None and self.ehlo.completed
 
-    def reply(self, probe: Probe) -> Reply | None:
-        """The reply to the RCPT of `probe`."""
-        reply: Reply | None = getattr(self, probe.value)
-        return reply
+    @property
+    def answers(self) -> bool:
+        """The server lets us talk, and answered the last command it was sent."""
+        return self.welcomes and not self.failure
+
+    @property
+    def takes_valid_user(self) -> bool:
+        """The control of all refusals: the valid user was accepted."""
+        reply = self.replies.get(Recipient.VALID)
+        return reply is not None and reply.completed
+
+    @property
+    def tls_failed(self) -> bool:
+        """STARTTLS was tried, and TLS was not to be had."""
+        return self.tls is not None and self.tls.failed
+
+
+class Survey(NamedTuple):
+    """The whole border.
+
+    domain: None with -H, where its MX were not asked for.
+    probed: what the probes that are asked once for the domain showed.
+    seconds: of the whole run; dns_seconds: of the lookups, None where nothing was looked up.
+    """
+
+    domain: MailDomain | None
+    hosts: tuple[MailHost, ...]
+    visits: tuple[Visit, ...] = ()
+    not_visited: tuple[NotVisited, ...] = ()
+    probed: tuple[Probed, ...] = ()
+    seconds: float = 0.0
+    dns_seconds: float | None = None

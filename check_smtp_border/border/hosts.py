@@ -1,0 +1,101 @@
+"""The hosts of the border and their addresses, and whose fault it is where DNS fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from check_smtp_border.border.facts import MailDomain, MailHost, Publication
+from check_smtp_border.border.threads import GRACE_SECONDS, side_by_side
+from check_smtp_border.names import canonical_address
+from check_smtp_border.settings import Settings
+
+if TYPE_CHECKING:
+    from check_smtp_border.clients.lookup import Lookup
+
+_DNS_SHARE = 1 / 2  # of the whole budget, at most
+_DOMAIN_SHARE = 2 / 3  # of the DNS budget: a silent domain leaves time to ask for the root
+
+Found = tuple["MailDomain | None", "tuple[MailHost, ...]"]
+
+
+def find_hosts(settings: Settings, started: float) -> Found:
+    """Return the domain (None with -H) and its hosts with their addresses.
+
+    started: a `time.monotonic()` value, from which the DNS budget counts.
+    """
+    budget = settings.timeout * _DNS_SHARE
+    (found,) = side_by_side(
+        lambda settings: _find_hosts(settings, started, budget),
+        [settings],
+        started + budget + GRACE_SECONDS,
+        lambda settings, words: _nothing(settings, words or "no answer"),
+    )
+    return found
+
+
+def _nothing(settings: Settings, words: str) -> Found:
+    """What stands for the hosts where looking them up did not come to its end."""
+    if settings.hostnames:
+        return None, tuple(_not_found(_named(name), words) for name in settings.hostnames)
+    return MailDomain(settings.domain, Publication.RESOLVER_FAILED, detail=words), ()
+
+
+def _find_hosts(settings: Settings, started: float, budget: float) -> Found:
+    deadline = started + budget
+    if settings.hostnames:
+        return None, _named_hosts(settings, budget, deadline)
+    from check_smtp_border.clients.lookup import Lookup, NoResolver
+
+    try:
+        lookup = Lookup(settings.nameservers, budget * _DOMAIN_SHARE)
+    except NoResolver as error:
+        return MailDomain(settings.domain, Publication.NO_RESOLVER, detail=str(error)), ()
+    until = started + budget * _DOMAIN_SHARE
+    domain = lookup.mail_domain(settings.domain, until)
+    hosts = _addresses(lookup, domain.hosts, until)
+    failures = [host.failure for host in hosts if host.failure]
+    if failures and not any(host.addresses for host in hosts):
+        domain = domain._replace(publication=Publication.DOMAIN_FAILED, detail=failures[0])
+    if domain.publication is Publication.DOMAIN_FAILED and lookup.root_failure(deadline):
+        domain = domain._replace(publication=Publication.RESOLVER_FAILED)
+    return domain._replace(hosts=hosts), hosts
+
+
+def _named_hosts(settings: Settings, budget: float, deadline: float) -> tuple[MailHost, ...]:
+    """The hosts of -H, whose names are looked up by the system, or by -n where given."""
+    hosts = tuple(map(_named, settings.hostnames))
+    if settings.asks_nameservers:
+        from check_smtp_border.clients.lookup import Lookup
+
+        return _addresses(Lookup(settings.nameservers, budget * _DOMAIN_SHARE), hosts, deadline)
+    if all(host.addresses for host in hosts):
+        return hosts
+    from check_smtp_border.clients.system_lookup import system_addresses
+
+    return side_by_side(
+        lambda host: host if host.addresses else system_addresses(host),
+        hosts,
+        deadline,
+        _not_found,
+    )
+
+
+def _addresses(
+    lookup: Lookup, hosts: tuple[MailHost, ...], deadline: float
+) -> tuple[MailHost, ...]:
+    return side_by_side(
+        lambda host: host if host.addresses else lookup.addresses(host, deadline),
+        hosts,
+        deadline,
+        _not_found,
+    )
+
+
+def _named(name: str) -> MailHost:
+    """A host of -H; an address needs no lookup."""
+    literal = canonical_address(name)
+    return MailHost(name, addresses=(literal,) if literal else ())
+
+
+def _not_found(host: MailHost, words: str) -> MailHost:
+    return host if host.addresses else host._replace(failure=words or "timeout")

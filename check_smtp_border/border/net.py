@@ -1,0 +1,48 @@
+"""The network as the rooms are handed it: DNS, HTTPS, and connections to the border."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from check_smtp_border.border.conversation import Line
+from check_smtp_border.border.dial import Dial
+from check_smtp_border.border.threads import side_by_side
+from check_smtp_border.settings import Settings
+
+if TYPE_CHECKING:
+    from check_smtp_border.clients.lookup import Lookup
+
+_Item = TypeVar("_Item")
+_Outcome = TypeVar("_Outcome")
+
+
+class Net(NamedTuple):
+    """What a room that looks at the whole domain may use.
+
+    started, deadline: `time.monotonic()` values; everything ends by the second.
+    """
+
+    settings: Settings
+    started: float
+    deadline: float
+
+    def lookup(self) -> Lookup:
+        """Return the run's resolver. Raises NoResolver where this host has none."""
+        from check_smtp_border.clients.lookup import Lookup
+
+        return Lookup(self.settings.nameservers, self.settings.timeout)
+
+    def dial(self, address: str, name: str, *, tls: bool = False) -> Dial:
+        """Return the way to connect to `address`, with `name` as SNI."""
+        line = Line(address, name, self.settings, self.started, self.deadline)
+        return Dial(line, tls=tls)
+
+    def side_by_side(
+        self,
+        work: Callable[[_Item], _Outcome],
+        items: Sequence[_Item],
+        missing: Callable[[_Item, str], _Outcome],
+    ) -> tuple[_Outcome, ...]:
+        """As `threads.side_by_side`, until the deadline."""
+        return side_by_side(work, items, self.deadline, missing)

@@ -1,0 +1,57 @@
+"""The nagiosplugin Resource: what the survey of a border showed, as Metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from nagiosplugin import Metric, Resource
+
+from check_smtp_border.border.facts import Survey
+from check_smtp_border.border.survey import take_survey
+from check_smtp_border.probes import ALWAYS
+from check_smtp_border.settings import Settings
+from check_smtp_border.text import NAME
+from check_smtp_border.verdict import Place
+
+
+class Measured(NamedTuple):
+    """How long a step took at `place`, in seconds; host: the first name of its address."""
+
+    step: str
+    place: Place
+    seconds: float
+    host: str = ""
+
+
+class Border(Resource):
+    """Domain model: the hosts that take a domain's mail. take_survey: how they are looked at."""
+
+    name = NAME
+
+    def __init__(
+        self, settings: Settings, take_survey: Callable[[Settings], Survey] = take_survey
+    ) -> None:
+        self._settings = settings
+        self._take_survey = take_survey
+
+    def probe(self) -> list[Metric]:
+        """Look at the border; return a Metric for each room and place, and the seconds."""
+        found = self._take_survey(self._settings)
+        measured = tuple(_measured(found))
+        slowest_first = sorted(measured, key=lambda one: -one.seconds)
+        return [
+            Metric("domain", found),
+            *(Metric(room, seen) for seen in found.visits for room in ALWAYS[1:]),
+            *(Metric("seconds", one) for one in slowest_first),
+            Metric("perfdata", measured),
+        ]
+
+
+def _measured(found: Survey) -> Iterator[Measured]:
+    yield Measured("time", Place(), found.seconds)
+    if found.dns_seconds is not None:
+        yield Measured("dns", Place(), found.dns_seconds)
+    for seen in found.visits:
+        for step, seconds in seen.seconds.items():
+            yield Measured(step, seen.place, seconds, seen.names[0])

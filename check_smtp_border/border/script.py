@@ -1,0 +1,60 @@
+"""What is still to be asked of an address, and how what its connections showed is merged. Pure."""
+
+from __future__ import annotations
+
+from check_smtp_border.border.facts import Recipient, Tls, Visit
+from check_smtp_border.settings import Settings
+
+
+def address_of(recipient: Recipient, settings: Settings) -> str:
+    """The mailbox of one of the three recipients."""
+    return {
+        Recipient.VALID: settings.valid_user,
+        Recipient.UNKNOWN: settings.unknown_user,
+        Recipient.RELAY: settings.relay_recipient,
+    }[recipient]
+
+
+def unanswered(seen: Visit) -> tuple[Recipient, ...]:
+    """The recipients who were not answered yet, in their order."""
+    return tuple(recipient for recipient in Recipient if recipient not in seen.replies)
+
+
+def delivery_due(seen: Visit, settings: Settings) -> bool:
+    """The valid user was accepted, and DATA not reached yet: a message is never repeated."""
+    begun = seen.delivery is not None and seen.delivery.step in ("data", "message")
+    return settings.deliver and seen.takes_valid_user and not begun
+
+
+def unfinished(seen: Visit, settings: Settings) -> bool:
+    """Something is left to ask."""
+    return bool(unanswered(seen)) or delivery_due(seen, settings)
+
+
+def merged(first: Visit, second: Visit) -> Visit:
+    """What two connections to one address showed, one after the other."""
+    seconds = dict(first.seconds)
+    for step, took in second.seconds.items():
+        seconds[step] = max(took, seconds.get(step, 0.0))
+    return second._replace(
+        names=first.names,
+        local_address=second.local_address or first.local_address,
+        fqdn=second.fqdn or first.fqdn,
+        sender=second.sender if second.local_address else first.sender,
+        greeting=second.greeting or first.greeting,
+        ehlo=second.ehlo or first.ehlo,
+        tls=_merged_tls(first.tls, second.tls),
+        replies={**first.replies, **second.replies},
+        delivery=second.delivery or first.delivery,
+        hang_ups=(*first.hang_ups, *second.hang_ups),
+        seconds=seconds,
+        dialogue=(*first.dialogue, *second.dialogue),
+    )
+
+
+def _merged_tls(first: Tls | None, second: Tls | None) -> Tls | None:
+    """What an earlier connection showed stands, unless TLS was in trouble later."""
+    if first is None or second is None:
+        return second or first
+    injected = first.injected or second.injected
+    return (second if second.failed else first)._replace(injected=injected)

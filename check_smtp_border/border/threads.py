@@ -1,0 +1,66 @@
+"""Work done side by side in threads that nobody has to wait for.
+
+The main thread does no network I/O: it waits here, so that a signal reaches it at once and a
+thread that never comes back costs its own outcome alone. No executor is used: it would wait for
+its threads at its end.
+"""
+
+from __future__ import annotations
+
+import collections
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from check_smtp_border.safety import attempt
+
+SIDE_BY_SIDE = 16  # as many addresses as are visited, and names looked up, at once
+GRACE_SECONDS = 0.3  # work that ends by its deadline still has to come back with its outcome
+
+_Item = TypeVar("_Item")
+_Outcome = TypeVar("_Outcome")
+
+
+def side_by_side(
+    work: Callable[[_Item], _Outcome],
+    items: Sequence[_Item],
+    until: float,
+    missing: Callable[[_Item, str], _Outcome],
+) -> tuple[_Outcome, ...]:
+    """Do `work` with the items, SIDE_BY_SIDE at once; the outcomes stand in the items' order.
+
+    until: when the work ends, a `time.monotonic()` value. An item whose outcome is not there
+    GRACE_SECONDS later gets `missing(item, "")`, one whose work raises `missing(item, words of
+    the exception)`.
+    Raises RuntimeError where no thread can be started.
+    """
+    outcomes: dict[int, _Outcome] = {}
+    waiting = collections.deque(enumerate(items))
+    done = threading.Semaphore(0)
+
+    def labour() -> None:
+        while waiting:
+            try:
+                index, item = waiting.popleft()
+            except IndexError:  # another thread was faster
+                return
+            outcomes[index] = attempt(partial(work, item), partial(missing, item))
+            done.release()
+
+    for number in range(min(SIDE_BY_SIDE, len(items))):
+        try:
+            threading.Thread(target=labour, daemon=True).start()
+        except RuntimeError:  # no more threads to be had
+            if not number:
+                raise
+            break
+    for _ in items:
+        if not done.acquire(timeout=max(0.0, until + GRACE_SECONDS - time.monotonic())):
+            break
+    waiting.clear()
+    found = dict(outcomes)
+    return tuple(
+        found[index] if index in found else missing(item, "") for index, item in enumerate(items)
+    )

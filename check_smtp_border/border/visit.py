@@ -1,0 +1,38 @@
+"""One address: the connections of its visit, one after the other, and what they showed together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from check_smtp_border.border.conversation import Line, converse
+from check_smtp_border.border.dial import Dial, verification
+from check_smtp_border.border.facts import Visit
+from check_smtp_border.border.probing import probe_address
+from check_smtp_border.border.script import merged, unfinished
+from check_smtp_border.settings import Settings
+
+
+def visit(
+    address: str, names: Sequence[str], settings: Settings, started: float, deadline: float
+) -> Visit:
+    """Ask the three recipients, in two connections at most, and verify the certificate.
+
+    names: of the hosts at `address`; the first is the SNI and the name to verify.
+    started, deadline: `time.monotonic()` values.
+    """
+    line = Line(address, names[0], settings, started, deadline)
+    nothing = Visit(address, tuple(names))
+    seen = merged(nothing, converse(line, nothing))
+    if _worth_another(seen, settings):
+        seen = merged(seen, converse(line, seen))
+    if settings.verify_certificate and seen.tls and seen.tls.version:
+        dial = Dial(line, tls=False)
+        seen = seen._replace(verification=verification(dial))
+        seen = seen._replace(dialogue=(*seen.dialogue, *dial.dialogue))
+    return probe_address(seen, line)
+
+
+def _worth_another(seen: Visit, settings: Settings) -> bool:
+    """The server left too early, or TLS failed and the recipients are to be asked in clear."""
+    tls_failed = seen.tls is not None and bool(seen.tls.error)
+    return unfinished(seen, settings) and (seen.hung_up or tls_failed)

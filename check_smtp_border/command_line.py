@@ -1,0 +1,137 @@
+"""argv -> Settings: the words read, contradictions refused, defaults filled in."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from check_smtp_border import arguments
+from check_smtp_border.names import Family, domain_of, is_below
+from check_smtp_border.options import GROUPS, UsageError, parser
+from check_smtp_border.settings import Settings, Threshold, TlsUse
+from check_smtp_border.text import printable
+
+_OPTIONS = {option.field: option for _, options in GROUPS for option in options}
+
+
+def settings_from(argv: Sequence[str]) -> Settings:
+    """Return the Settings of `argv`. Raises UsageError, and HelpOrVersion behind their text."""
+    given = parser().parse_args(argv)
+    _read_all(given)
+    _refuse(conflicting_options(given))
+    settings = with_defaults(given)
+    _refuse(ambiguous_recipients(settings))
+    return settings
+
+
+def _refuse(wrong: str | None) -> None:
+    if wrong:
+        raise UsageError(f"{wrong} (see --help)")
+
+
+def _read_all(given: argparse.Namespace) -> None:
+    """Read every value behind argparse, which takes that of an unknown option for ADDRESS."""
+    for field, option in _OPTIONS.items():
+        words = getattr(given, field)
+        if option.reader and option.repeatable:
+            read = tuple(_read(field, option.reader, word) for word in words or ())
+            setattr(given, field, tuple(dict.fromkeys(read)))
+        elif option.reader and words is not None:
+            setattr(given, field, _read(field, option.reader, words))
+
+
+def _read(field: str, reader: Callable[[str], Any], word: str) -> Any:
+    try:
+        return reader(word)
+    except ValueError as error:
+        wrong = f"argument {_OPTIONS[field].label}: '{printable(word, 80)}': {error}"
+    raise UsageError(f"{wrong} (see --help)")
+
+
+def with_defaults(given: argparse.Namespace) -> Settings:
+    """Return the Settings of what was given, with the defaults of the rest."""
+    valid_user = given.address or given.valid_user
+    domain = given.domain or domain_of(valid_user)
+    fqdn = given.fqdn or _node_name()
+    default_sender = f"smtp.test@{fqdn}" if fqdn and not fqdn.startswith("[") else ""
+    foreign = "example.net" if is_below(domain, "example.com") else "example.com"
+    values = {
+        field: value
+        for field, value in vars(given).items()
+        if field in Settings._fields and value is not None
+    }
+    made = {
+        "valid_user": valid_user or f"postmaster@{domain}",
+        "domain": domain,
+        "unknown_user": _read(
+            "unknown_user",
+            lambda word: arguments.read_local_part_or_mailbox(word, domain),
+            "invalid" if given.unknown_user is None else given.unknown_user,
+        ),
+        "relay_recipient": given.relay_recipient or f"test@{foreign}",
+        "family": _family(given),
+        "fqdn": fqdn,
+        "sender": default_sender if given.sender is None else given.sender,
+        "tls": _tls_use(given),
+    }
+    return Settings(**{**values, **made})
+
+
+def conflicting_options(given: argparse.Namespace) -> str | None:
+    """What is wrong between the options as they were given."""
+    if not (given.address or given.valid_user or given.domain):
+        return "give ADDRESS, a mailbox that exists, or --domain"
+    if given.address and given.valid_user and given.address != given.valid_user:
+        return "ADDRESS and --valid-user are the same: give one of them"
+    if given.use_ipv4 and given.use_ipv6:
+        return "give --use-ipv4 or --use-ipv6, not both"
+    if given.no_starttls:
+        for field in ("starttls", "certificate_days", "verify_certificate"):
+            if getattr(given, field):
+                return f"--no-starttls contradicts {_OPTIONS[field].names[-1]}"
+    addresses = [nameserver.address for nameserver in given.nameservers]
+    if len(addresses) != len(set(addresses)):
+        return "--nameserver: one address with two ports"
+    return _twice(given.warning, "--warning") or _twice(given.critical, "--critical")
+
+
+def _twice(thresholds: Sequence[Threshold], option: str) -> str | None:
+    steps = [threshold.step for threshold in thresholds]
+    return next((f"{option}: {s} is given twice" for s in steps if steps.count(s) > 1), None)
+
+
+def ambiguous_recipients(settings: Settings) -> str | None:
+    """What would make a recipient stand for something else than it is meant to."""
+    if is_below(domain_of(settings.relay_recipient), settings.domain):
+        return f"--relay-recipient must be foreign, not of {settings.domain} or below it"
+    if settings.relay_recipient == settings.valid_user:
+        return f"--relay-recipient and the valid user are the same, {settings.valid_user}"
+    if domain_of(settings.unknown_user) != settings.domain:
+        return f"--unknown-user must be one of {settings.domain}"
+    if settings.unknown_user.lower() == settings.valid_user.lower():
+        return f"--unknown-user and the valid user are the same, {settings.valid_user}"
+    return None
+
+
+def _family(given: argparse.Namespace) -> Family:
+    if given.use_ipv4:
+        return Family.IPV4
+    return Family.IPV6 if given.use_ipv6 else Family.ANY
+
+
+def _tls_use(given: argparse.Namespace) -> TlsUse:
+    if given.no_starttls:
+        return TlsUse.NEVER
+    demanded = given.starttls or given.certificate_days or given.verify_certificate
+    return TlsUse.DEMANDED if demanded else TlsUse.OFFERED
+
+
+def _node_name() -> str | None:
+    """The name of this host, where it can stand in EHLO."""
+    name = os.uname().nodename
+    try:
+        return arguments.read_domain(name) if "." in name else None
+    except ValueError:
+        return None

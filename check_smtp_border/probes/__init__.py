@@ -1,0 +1,128 @@
+"""The rooms, one for each capability: what each asks, shows and judges, in this order.
+
+A room is a module that imports nothing that talks: sessions, DNS and HTTPS are handed to it. So
+its judge is pure, and tests of it are tables. It has
+
+- `FINDINGS`: id -> one line, in the order of urgency; the only home of its ids,
+- `judge(...)`: a fact and what it was seen with -> verdicts, in the order of output,
+- what it does on the network, for a probe of CATALOGUE: `talk(dial, seen, settings)` where it is
+  asked at every address, behind the conversation; `look(survey, net, settings)` where it is asked
+  once for the domain. Both return facts, () where the probe does not apply.
+
+The rooms of ALWAYS judge what every run shows. Those of CATALOGUE are imported when somebody asks
+for them; until then the row is all that is known of them, and help, README, man page and the
+commands of contrib are made from it.
+"""
+
+from __future__ import annotations
+
+import enum
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+
+from check_smtp_border.border.facts import STEPS
+
+if TYPE_CHECKING:
+    from check_smtp_border.border.dial import Dial
+    from check_smtp_border.border.facts import Survey, Visit
+    from check_smtp_border.border.net import Net
+    from check_smtp_border.settings import Settings
+    from check_smtp_border.verdict import Verdict
+
+ALWAYS = ("domain", "session", "recipients", "starttls", "certificate", "delivery")
+
+
+class Scope(enum.Enum):
+    """What a probe is asked once for; many domains of one run share the answers."""
+
+    ADDRESS = "address"
+    NAME = "MX name at an address"
+    DOMAIN = "domain"
+    MAILBOX = "valid user at an address"
+
+
+class Control(enum.Enum):
+    """What must have been seen before a probe's answer proves anything."""
+
+    NONE = "nothing"
+    EHLO = "the server lets us talk"
+    VALID_USER = "the valid user is accepted"
+    RECIPIENTS = "all three recipients were answered"
+    MESSAGE = "a harmless message was taken"
+
+
+class Entry(NamedTuple):
+    """What is known of a room while its door is shut.
+
+    name: as --also and --only say it.
+    help: one line, a question.
+    connections: for each address.
+    messages: to the valid user, for each address; the harmless one of Control.MESSAGE included.
+    seconds: the least that it takes; the order in which probes are asked.
+    needs_starttls: --no-starttls leaves nothing to ask.
+    """
+
+    name: str
+    help: str
+    scope: Scope
+    control: Control
+    connections: int = 1
+    messages: int = 0
+    seconds: float = 0.1
+    needs_starttls: bool = False
+
+    @property
+    def label(self) -> str:
+        """Its label in the perfdata, its step for -w and -c, and the name of its module."""
+        return self.name.replace("-", "_")
+
+
+CATALOGUE: tuple[Entry, ...] = ()
+
+# What -w and -c may name, and the labels of the perfdata, in their order.
+TIMED = ("time", "dns", *STEPS, *(entry.label for entry in CATALOGUE))
+
+
+class Room(Protocol):
+    """What every room has."""
+
+    FINDINGS: Mapping[str, str]
+
+
+class AddressRoom(Room, Protocol):
+    """A room that is asked at every address, behind the conversation there."""
+
+    def talk(self, dial: Dial, seen: Visit, settings: Settings) -> Sequence[Any]:
+        """Ask; return facts. Raises SessionError where a session ended too early."""
+
+    def judge(self, fact: Any, seen: Visit, settings: Settings) -> Iterable[Verdict]:
+        """Judge one fact."""
+
+
+class DomainRoom(Room, Protocol):
+    """A room that is asked once, for the domain."""
+
+    def look(self, survey: Survey, net: Net, settings: Settings) -> Sequence[Any]:
+        """Ask; return facts."""
+
+    def judge(self, fact: Any, survey: Survey, settings: Settings) -> Iterable[Verdict]:
+        """Judge one fact."""
+
+
+def asked(settings: Settings) -> tuple[Entry, ...]:
+    """The probes that were asked for, in the order of CATALOGUE."""
+    return tuple(entry for entry in CATALOGUE if entry.name in (*settings.also, *settings.only))
+
+
+def opened(label: str) -> Any:
+    """Import a room by its label."""
+    return importlib.import_module(f"{__name__}.{label}")
+
+
+def findings(settings: Settings) -> dict[str, str]:
+    """The ids that a run with these settings can report, in the order of urgency."""
+    labels = (*ALWAYS, *(entry.label for entry in asked(settings)))
+    return {
+        id_: line for label in labels for id_, line in cast(Room, opened(label)).FINDINGS.items()
+    }

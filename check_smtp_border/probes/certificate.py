@@ -1,0 +1,69 @@
+"""-D and --verify-certificate: the certificate has days left, chain and name verify. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from check_smtp_border.border.facts import Certificate, Verification, Visit
+from check_smtp_border.settings import Settings
+from check_smtp_border.verdict import Claim, Level, Verdict
+
+FINDINGS = {
+    "certificate-expired": "the certificate has expired, or is not valid yet",
+    "certificate-unverified": "chain or name of the certificate do not verify",
+    "certificate-expiring": "the certificate expires soon",
+}
+
+
+def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
+    """The days left, and what verifying said, where they were asked for and reached."""
+    if seen.tls and seen.tls.version and settings.reads_certificate:
+        yield _days_left(seen, seen.tls.certificate, settings)
+    if seen.verification:
+        yield _verified(seen, seen.verification)
+
+
+def _days_left(seen: Visit, facts: Certificate | None, settings: Settings) -> Verdict:
+    details = _details(seen, facts) if facts else ()
+    if not settings.certificate_days:
+        return Verdict(Level.OK, seen.place, "", details=details)
+    if not facts:
+        text = "the certificate cannot be read"
+        return Verdict(Level.WARNING, seen.place, text, "certificate-unverified")
+    warning, critical = settings.certificate_days
+    finding, level = "certificate-expiring", Level.OK
+    text = f"certificate expires in {_days(facts.days_left)}, on {facts.expires}"
+    if facts.days_left < 0:
+        finding, level = "certificate-expired", Level.CRITICAL
+        text = f"certificate expired {_days(-facts.days_left)} ago, on {facts.expires}"
+    elif facts.days_old < 0:
+        finding, level = "certificate-expired", Level.CRITICAL
+        text = f"certificate becomes valid in {_days(-facts.days_old)}"
+    elif critical is not None and facts.days_left < critical:
+        level, text = Level.CRITICAL, f"{text} (critical below {critical})"
+    elif facts.days_left < warning:
+        level, text = Level.WARNING, f"{text} (warning below {warning})"
+    return Verdict(level, seen.place, text, finding if level else "", details=details)
+
+
+def _days(days: float) -> str:
+    whole = int(days)
+    return "1 day" if whole == 1 else f"{whole} days"
+
+
+def _verified(seen: Visit, verification: Verification) -> Verdict:
+    if not verification.error:
+        claim = Claim("shows", "show", "a certificate that verifies")
+        return Verdict(Level.OK, seen.place, "certificate verifies", claim=claim)
+    if verification.untrusted:
+        level, text = Level.CRITICAL, f"certificate does not verify: {verification.error}"
+    else:
+        level, text = Level.WARNING, f"certificate could not be verified: {verification.error}"
+    return Verdict(level, seen.place, text, "certificate-unverified")
+
+
+def _details(seen: Visit, facts: Certificate) -> tuple[str, ...]:
+    return (
+        f"certificate: {seen.label}: {facts.subject}, issued by {facts.issuer}, until"
+        f" {facts.expires} ({facts.days_left:.1f} days), names {', '.join(facts.names)}",
+    )

@@ -1,0 +1,124 @@
+"""Always: DNS publishes hosts that take the domain's mail, and they could be visited. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from check_smtp_border.border.facts import MailDomain, MailHost, NotVisited, Publication, Survey
+from check_smtp_border.names import Family, canonical_address, family_of, listed
+from check_smtp_border.settings import Settings
+from check_smtp_border.verdict import Level, Place, Verdict
+
+FINDINGS = {
+    "domain-missing": "the domain does not exist",
+    "null-mx": "the domain says that it takes no mail",
+    "no-mail-host": "the domain has no host that could take its mail",
+    "dns-failed": "the domain's nameservers fail",
+    "resolver-failed": "our resolver fails, so nothing was tested",
+    "mx-lookup-failed": "an MX host could not be looked up",
+    "mx-without-address": "an MX host has no address",
+    "mx-alias": "an MX host is a CNAME",
+    "null-mx-beside-others": "a null MX stands beside other MX",
+    "host-not-found": "a host of --hostname could not be looked up",
+    "no-address-family": "a host has no address of the family that was asked for",
+    "no-route": "this host has no route to an address",
+    "too-many-addresses": "the border has more hosts or addresses than are visited",
+}
+
+
+def judge(survey: Survey, settings: Settings) -> Iterator[Verdict]:
+    """The domain, its hosts, and what was not visited."""
+    domain, hosts = survey.domain, survey.hosts
+    if domain:
+        yield _domain(domain, settings)
+    # One cause, one finding: where no host has an address, the domain's finding says so.
+    if not domain or any(host.addresses for host in hosts):
+        for host in hosts:
+            yield _host(host, survey, settings)
+    for fact in survey.not_visited:
+        yield _not_visited(fact, survey, settings)
+
+
+def _domain(domain: MailDomain, settings: Settings) -> Verdict:
+    """DNS publishes at least one host that takes the domain's mail."""
+    usable = any(host.addresses for host in domain.hosts)
+    level, finding = Level.CRITICAL, ""
+    if domain.publication is Publication.RESOLVER_FAILED:
+        level, finding = Level.UNKNOWN, "resolver-failed"
+        text = f"our resolver fails, nothing could be looked up: {domain.detail}"
+    elif domain.publication is Publication.NO_RESOLVER:
+        level, finding = Level.UNKNOWN, "resolver-failed"
+        text = f"no usable resolver configuration, give --nameserver: {domain.detail}"
+    elif domain.publication is Publication.DOMAIN_FAILED:
+        finding, text = "dns-failed", f"the domain's nameservers fail: {domain.detail}"
+    elif domain.publication is Publication.NO_DOMAIN:
+        finding, text = "domain-missing", "the domain does not exist (NXDOMAIN)"
+    elif domain.publication is Publication.NULL_MX:
+        finding, text = "null-mx", "the domain takes no mail (null MX, RFC 7505)"
+    elif not usable:
+        finding = "no-mail-host"
+        implicit = domain.publication is Publication.IMPLICIT_MX
+        names = listed([host.name for host in domain.hosts if host.name != "."])
+        text = "no MX and no address" if implicit else f"no MX host has an address ({names})"
+    else:
+        records = ", ".join(f"{host.preference} {host.name}" for host in domain.hosts)
+        text = f"MX {records}"
+        if domain.publication is Publication.IMPLICIT_MX:
+            text = "no MX, its own address is its border (implicit MX)"
+        elif domain.surplus:
+            level, finding = Level.WARNING, "too-many-addresses"
+            text = f"{domain.surplus} MX hosts not looked up: the border has too many"
+    details = (f"DNS: {domain.name}: {domain.publication.value}",)
+    level = level if finding else Level.OK
+    return Verdict(level, Place(domain.name), text, finding, details=details)
+
+
+def _host(host: MailHost, survey: Survey, settings: Settings) -> Verdict:
+    """A host has addresses that can be visited, published by the rules."""
+    by_mx = survey.domain is not None
+    ours = Level.WARNING if survey.visits else Level.UNKNOWN
+    level, finding, text = Level.WARNING, "", ""
+    if host.name == ".":
+        finding = "null-mx-beside-others"
+        text = "null MX beside other MX (RFC 7505 3)"
+    elif not by_mx and (host.failure or not host.addresses):
+        level, finding = ours, "host-not-found"
+        text = f"{host.name} cannot be looked up: {host.failure or 'no address'}"
+    elif host.failure:
+        finding = "mx-lookup-failed"
+        part = "only in part" if host.addresses else "not"
+        text = f"{host.name} could {part} be looked up: {host.failure}"
+    elif not host.addresses:
+        finding, text = "mx-without-address", f"MX {host.name} has no address"
+    elif not any(settings.family.includes(address) for address in host.addresses):
+        level, finding = ours, "no-address-family"
+        text = f"{host.name} has no {settings.family.value} address"
+    elif host.canonical_name and by_mx and host.name != settings.domain:
+        finding = "mx-alias"
+        text = f"MX {host.name} is a CNAME (of {host.canonical_name}), which RFC 2181 10.3 forbids"
+    place = Place(settings.domain if by_mx else "")
+    details = () if canonical_address(host.name) else (_found(host),)
+    return Verdict(level if finding else Level.OK, place, text, finding, details=details)
+
+
+def _found(host: MailHost) -> str:
+    alias = f" is {host.canonical_name}" if host.canonical_name else ""
+    found = ", ".join(host.addresses) or host.failure or "no address"
+    return f"DNS: {host.name}{alias} (preference {host.preference}): {found}"
+
+
+def _not_visited(fact: NotVisited, survey: Survey, settings: Settings) -> Verdict:
+    """What was not visited is counted, and UNKNOWN where want of a route left nothing."""
+    families = {family_of(address).value for address in fact.addresses}
+    family = f"{families.pop()} " if len(families) == 1 else ""
+    plural = "es" if len(fact.addresses) != 1 else ""
+    text = f"{len(fact.addresses)} {family}address{plural} not visited: "
+    if not fact.reason:
+        text += "the border has too many"
+        return Verdict(Level.WARNING, Place(settings.domain), text, "too-many-addresses")
+    text += "no route"
+    if not survey.visits:
+        text += f" ({listed(fact.addresses)}: {fact.reason})"
+        return Verdict(Level.UNKNOWN, Place(settings.domain), text, "no-route")
+    level = Level.WARNING if settings.family is Family.IPV6 else Level.OK
+    return Verdict(level, Place(), text, "no-route")

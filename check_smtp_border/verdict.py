@@ -1,0 +1,69 @@
+"""What judges give: states, verdicts, where they stand, and what line 1 claims of them. Pure."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+from check_smtp_border.smtp.reply import Reply
+
+
+class Level(enum.IntEnum):
+    """A state of the plugin, and its exit state; the worst of all verdicts is the run's."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+class Place(NamedTuple):
+    """Where a verdict stands. label: as output says it, "" for the whole run.
+
+    address: the visited address that it is about, "" for the domain or one of its names.
+    """
+
+    label: str = ""
+    address: str = ""
+
+
+class Claim(NamedTuple):
+    """What line 1 says when all is well: `accepts` (one host) or `accept` (several), and what."""
+
+    one: str
+    many: str
+    what: str
+
+
+class Verdict(NamedTuple):
+    """What is to be said of one fact.
+
+    finding: the stable id, "" where all is as expected.
+    same_as: deduplication key: findings of several places that share it are said once; () for
+        the text.
+    covered_by: findings that say it already: where one of them stands at the same place, line 1
+        leaves this verdict out.
+    step: the step whose seconds belong to it.
+    details: further lines for -vvv.
+    """
+
+    level: Level
+    place: Place
+    text: str
+    finding: str = ""
+    same_as: tuple[str | None, ...] = ()
+    covered_by: tuple[str, ...] = ()
+    claim: Claim | None = None
+    step: str = ""
+    details: tuple[str, ...] = ()
+
+
+def meets(reply: Reply, pattern: str) -> bool:
+    """Whether `reply` meets one pattern of --expect-...: `5`, `550`, `5.1.1` or `5.1.x`."""
+    if "." not in pattern:
+        return reply.code.startswith(pattern)
+    if reply.enhanced:
+        wanted = pattern[:-1] if pattern.endswith("x") else pattern
+        return reply.enhanced == wanted or (wanted != pattern and reply.enhanced.startswith(wanted))
+    # 50z and 52z complain of our command or host (RFC 5321 4.2.3), not of the recipient.
+    return pattern[0] == "5" and reply.permanent and reply.code[1] not in "02"
