@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from check_smtp_border.names import canonical_address
-from check_smtp_border.probes import TIMED
+from check_smtp_border.probes import CATALOGUE, TIMED
 from check_smtp_border.settings import Nameserver, Threshold
 
 MAX_LOCAL_PART_OCTETS = 64  # RFC 5321 4.5.3.1.1
@@ -133,6 +133,15 @@ def read_days(text: str) -> tuple[int, int | None]:
     if critical and int(critical) > int(warning):
         raise ValueError("CRIT must not be more days than WARN")
     return int(warning), int(critical) if critical else None
+
+
+def read_probes(text: str) -> tuple[str, ...]:
+    """Return the names of `PROBE[,PROBE...]`."""
+    names = tuple(text.split(","))
+    known = [entry.name for entry in CATALOGUE]
+    if not all(name in known for name in names):
+        raise ValueError(f"no such probe, use {', '.join(known)}")
+    return names
 
 
 def read_threshold(text: str) -> Threshold:

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from check_smtp_border.command_line import settings_from
-from check_smtp_border.options import HelpOrVersion, UsageError
+from check_smtp_border.parser import HelpOrVersion, UsageError
 from check_smtp_border.safety import attempt
 from check_smtp_border.settings import Settings
 from check_smtp_border.text import status_line

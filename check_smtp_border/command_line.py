@@ -9,7 +9,9 @@ from typing import Any
 
 from check_smtp_border import arguments
 from check_smtp_border.names import Family, domain_of, is_below
-from check_smtp_border.options import GROUPS, UsageError, parser
+from check_smtp_border.options import GROUPS
+from check_smtp_border.parser import UsageError, parser
+from check_smtp_border.probes import CATALOGUE
 from check_smtp_border.settings import Settings, Threshold, TlsUse
 from check_smtp_border.text import printable
 
@@ -75,6 +77,8 @@ def with_defaults(given: argparse.Namespace) -> Settings:
         "fqdn": fqdn,
         "sender": default_sender if given.sender is None else given.sender,
         "tls": _tls_use(given),
+        "also": tuple(dict.fromkeys(name for names in given.also for name in names)),
+        "only": tuple(dict.fromkeys(name for names in given.only for name in names)),
     }
     return Settings(**{**values, **made})
 
@@ -91,6 +95,13 @@ def conflicting_options(given: argparse.Namespace) -> str | None:
         for field in ("starttls", "certificate_days", "verify_certificate"):
             if getattr(given, field):
                 return f"--no-starttls contradicts {_OPTIONS[field].names[-1]}"
+        for entry in CATALOGUE:
+            if entry.needs_starttls and entry.name in {*sum(given.also + given.only, ())}:
+                return (
+                    f"--no-starttls leaves nothing to ask for {entry.name}: leave out one of them"
+                )
+    if given.also and given.only:
+        return "give --also or --only, not both: --only looks at nothing else"
     addresses = [nameserver.address for nameserver in given.nameservers]
     if len(addresses) != len(set(addresses)):
         return "--nameserver: one address with two ports"

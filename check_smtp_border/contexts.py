@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from nagiosplugin import (
@@ -19,9 +20,9 @@ from nagiosplugin import (
     Warn,
 )
 
-from check_smtp_border.border.facts import Survey, Visit
+from check_smtp_border.border.facts import Probed, Survey, Visit
 from check_smtp_border.border.resource import Measured
-from check_smtp_border.probes import ALWAYS, TIMED, opened
+from check_smtp_border.probes import ALWAYS, PER_ADDRESS, TIMED, Entry, asked, opened
 from check_smtp_border.safety import attempt
 from check_smtp_border.settings import Settings, Threshold
 from check_smtp_border.verdict import Level, Place, Verdict
@@ -61,22 +62,83 @@ class RoomContext(Context):
     def evaluate(self, metric: Metric, resource: Resource) -> Judged:
         """Return the judge's verdicts as a Result."""
         seen: Visit | Survey = metric.value
-        place, alone = Place(), True
-        if isinstance(seen, Visit):
-            place, alone = seen.place, not seen.others_answer
-        verdicts: list[Verdict] = []
-
-        def judge() -> None:
-            verdicts.extend(self._judge(seen, self._settings))
-
-        def broken(words: str) -> None:
-            text = f"the plugin's own mistake in {self.name}: {words}"
-            blind = self.name == "recipients" and alone
-            level = Level.CRITICAL if blind else Level.WARNING
-            verdicts.append(Verdict(level, place, text, "internal-error"))
-
-        attempt(judge, broken)
+        blind = self.name == "recipients" and isinstance(seen, Visit) and not seen.others_answer
+        level = Level.CRITICAL if blind else Level.WARNING
+        place = place_of(seen, self._settings)
+        verdicts = guarded(
+            lambda: self._judge(seen, self._settings),
+            lambda words: internal_error(level, place, self.name, words),
+        )
         return Judged(verdicts, metric)
+
+
+class ProbeContext(Context):
+    """Hands what a further probe showed to its judge, and says where it showed nothing."""
+
+    def __init__(self, entry: Entry, room: Any, settings: Settings) -> None:
+        super().__init__(entry.label)
+        self._entry = entry
+        self._room = room
+        self._settings = settings
+
+    def evaluate(self, metric: Metric, resource: Resource) -> Judged:
+        """Return the judge's verdicts as a Result."""
+        probed, seen = metric.value
+        return Judged(self._verdicts(probed, seen, place_of(seen, self._settings)), metric)
+
+    def _verdicts(self, probed: Probed, seen: Visit | Survey, place: Place) -> Iterator[Verdict]:
+        name = self._entry.name
+        if probed.untested:
+            yield untested(self._entry, place, probed.untested, self._settings)
+        if probed.internal:
+            yield internal_error(Level.WARNING, place, name, probed.internal)
+        if probed.error:
+            text = f"{name} is inconclusive: {probed.error}"
+            yield Verdict(Level.WARNING, place, text, f"{name}-inconclusive")
+        for fact in probed.facts:
+            yield from guarded(
+                partial(self._room.judge, fact, seen, self._settings),
+                partial(internal_error, Level.WARNING, place, name),
+            )
+
+
+def only_unknown(survey: Survey, settings: Settings) -> Iterator[Verdict]:
+    """The domain under --only: what makes UNKNOWN, and what leaves the probes nothing to ask."""
+    for verdict in opened("domain").judge(survey, settings):
+        if verdict.level is Level.UNKNOWN:
+            yield verdict
+        elif verdict.finding and not survey.visits and verdict.level is Level.CRITICAL:
+            for entry in asked(settings):
+                if entry.scope in PER_ADDRESS:
+                    yield untested(entry, verdict.place, verdict.text, settings)
+
+
+def untested(entry: Entry, place: Place, cause: str, settings: Settings) -> Verdict:
+    """The control of a probe failed. Beside the conversation, its own finding says that."""
+    text = f"not tested, {cause}"
+    if not settings.only:
+        return Verdict(Level.OK, place, f"{entry.name} {text}", untested=True)
+    return Verdict(Level.WARNING, place, text, f"{entry.name}-untested", ("untested", cause))
+
+
+def internal_error(level: Level, place: Place, room: str, words: str) -> Verdict:
+    """A mistake of the plugin cost this room its finding."""
+    text = f"the plugin's own mistake in {room}: {words}"
+    return Verdict(level, place, text, "internal-error")
+
+
+def guarded(
+    judge: Callable[[], Iterable[Verdict]], broken: Callable[[str], Verdict]
+) -> list[Verdict]:
+    """The verdicts of a judge; those made before a mistake of it stand."""
+    verdicts: list[Verdict] = []
+    attempt(lambda: verdicts.extend(judge()), lambda words: verdicts.append(broken(words)))
+    return verdicts
+
+
+def place_of(seen: Visit | Survey, settings: Settings) -> Place:
+    """Where a verdict about what was seen stands."""
+    return seen.place if isinstance(seen, Visit) else Place(settings.domain)
 
 
 class SecondsContext(Context):
@@ -147,8 +209,12 @@ FINDINGS = {"slow": "a step or the run takes longer than its range"}
 
 def contexts(settings: Settings) -> list[Context]:
     """Return the Context of every Metric that Border emits."""
-    rooms = [RoomContext(room, opened(room).judge, settings) for room in ALWAYS]
-    return [*rooms, SecondsContext(settings), PerfdataContext(settings)]
+    judges = {room: opened(room).judge for room in ALWAYS}
+    if settings.only:
+        judges = {"domain": only_unknown}
+    rooms = [RoomContext(room, judge, settings) for room, judge in judges.items()]
+    probes = [ProbeContext(entry, opened(entry.label), settings) for entry in asked(settings)]
+    return [*rooms, *probes, SecondsContext(settings), PerfdataContext(settings)]
 
 
 def _ranges(thresholds: Sequence[Threshold]) -> dict[str, Range]:

@@ -1,30 +1,16 @@
-"""The option list, which lives here alone, as tables; and argparse made from them.
-
-Nothing is read here: `command_line.py` reads the words that argparse hands over, with the readers
-of these tables.
-"""
+"""The option list, which lives here alone, as tables."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from check_smtp_border import arguments
 from check_smtp_border.border.facts import Recipient
 from check_smtp_border.probes.recipients import DEFAULT_PATTERNS
 from check_smtp_border.settings import Settings
-from check_smtp_border.version import __version__
 
 DEFAULTS = Settings._field_defaults
-
-
-class UsageError(Exception):
-    """Wrong usage; `str()` says what to change."""
-
-
-class HelpOrVersion(Exception):
-    """Help or version has been printed; there is nothing more to do."""
 
 
 class Option(NamedTuple):
@@ -192,6 +178,25 @@ EXPECTATIONS = (
     ),
 )
 
+PROBES = (
+    Option(
+        ("--also",),
+        "also",
+        "look at these too, beside the conversation; repeatable",
+        "PROBE[,PROBE...]",
+        arguments.read_probes,
+        repeatable=True,
+    ),
+    Option(
+        ("--only",),
+        "only",
+        "judge these alone; the conversation is held only as far as they need it; repeatable",
+        "PROBE[,PROBE...]",
+        arguments.read_probes,
+        repeatable=True,
+    ),
+)
+
 OUTPUT = (
     Option(
         ("-t", "--timeout"),
@@ -209,75 +214,6 @@ GROUPS = (
     ("what to look at", TARGETS),
     ("what to say", CONVERSATION),
     ("what is right", EXPECTATIONS),
+    ("further probes", PROBES),
     ("limits and output", OUTPUT),
 )
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse with the exit state of a monitoring plugin, for help and version too."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see --help)")
-
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        raise HelpOrVersion
-
-
-class _HelpFormatter(argparse.HelpFormatter):
-    """Help that is the same on every version of Python: `-p, --port PORT`."""
-
-    def __init__(self, prog: str, **_options: Any) -> None:
-        super().__init__(prog, max_help_position=30, width=100)
-
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        names = ", ".join(action.option_strings)
-        metavar = action.metavar if action.nargs != 0 else None
-        return " ".join(part for part in (names, metavar) if isinstance(part, str) and part)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of all groups; values stay the words that they are."""
-    result = _Parser(
-        prog="check_smtp_border",
-        usage="check_smtp_border [options] [ADDRESS]",
-        description="Look at a mail domain's border (its MX hosts) the way a stranger does: unknown"
-        " users and relaying must be refused, a valid user accepted, at every address of every MX.",
-        allow_abbrev=False,
-        add_help=False,
-        formatter_class=_HelpFormatter,
-    )
-    for title, options in GROUPS:
-        group = result.add_argument_group(title)
-        for option in options:
-            _add(group, option)
-    group.add_argument(
-        "-v",
-        "--verbose",
-        action="count",
-        default=0,
-        help="say more: -v every reply, -vv the dialogue, -vvv DNS and TLS",
-    )
-    group.add_argument(
-        "-V",
-        "--version",
-        action="version",
-        version=f"check_smtp_border {__version__}",
-        help="print the version and exit",
-    )
-    group.add_argument("-h", "--help", action="help", help="print this help and exit")
-    return result
-
-
-def _add(group: argparse._ArgumentGroup, option: Option) -> None:
-    if not option.names[0].startswith("-"):
-        group.add_argument(option.field, metavar=option.metavar, nargs="?", help=option.help)
-    elif not option.metavar:
-        group.add_argument(*option.names, dest=option.field, action="store_true", help=option.help)
-    else:
-        group.add_argument(
-            *option.names,
-            dest=option.field,
-            metavar=option.metavar,
-            action="append" if option.repeatable else "store",
-            help=option.help,
-        )

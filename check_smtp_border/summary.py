@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from nagiosplugin import Results, Summary
 
@@ -78,6 +78,8 @@ class BorderSummary(Summary):
 
     def _everybody(self, visits: Sequence[Visit]) -> tuple[str, bool]:
         """Who did what line 1 claims, and whether that is a plural."""
+        if not visits:
+            return self._settings.domain, False
         if len(visits) == 1 or self._settings.hostnames:
             who = listed([seen.label for seen in visits])
             return shorten(who, _WHERE_LIMIT), len(visits) > 1
@@ -157,9 +159,14 @@ def _verdict_line(verdict: Verdict, id_: str, seconds: Mapping[Place, Mapping[st
     took = seconds.get(verdict.place, {}).get(verdict.step)
     time_taken = "" if took is None else f" ({took:.3f}s)"
     finding = f" [{id_}]" if id_ else ""
-    return f"[{verdict.level.name}] {where}{verdict.text}{time_taken}{finding}"
+    state = "UNTESTED" if verdict.untested else verdict.level.name
+    return f"[{state}] {where}{verdict.text}{time_taken}{finding}"
 
 
-def _dialogue_lines(seen: Visit) -> list[str]:
-    lines = [f"{line.seconds:.3f}s {line.who}: {line.text}" for line in seen.dialogue]
-    return [f"dialogue with {seen.label}", *lines]
+def _dialogue_lines(seen: Visit) -> Iterator[str]:
+    """The conversation's, then each further probe's, headed by its name."""
+    parts = [("", seen.dialogue), *((f", {one.label}", one.dialogue) for one in seen.probed)]
+    for name, dialogue in parts:
+        if dialogue:
+            yield f"dialogue with {seen.label}{name.replace('_', '-')}"
+        yield from (f"{line.seconds:.3f}s {line.who}: {line.text}" for line in dialogue)

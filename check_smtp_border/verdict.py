@@ -45,6 +45,7 @@ class Verdict(NamedTuple):
         leaves this verdict out.
     step: the step whose seconds belong to it.
     details: further lines for -vvv.
+    untested: nothing was asked, so that OK is no praise; -v says so.
     """
 
     level: Level
@@ -56,6 +57,7 @@ class Verdict(NamedTuple):
     claim: Claim | None = None
     step: str = ""
     details: tuple[str, ...] = ()
+    untested: bool = False
 
 
 def meets(reply: Reply, pattern: str) -> bool:

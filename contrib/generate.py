@@ -16,7 +16,7 @@ from typing import NamedTuple
 import shtab
 from argparse_manpage.manpage import Manpage
 
-from check_smtp_border.options import parser
+from check_smtp_border.parser import parser
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = "smtp_border"  # as Icinga's template library names commands: without check_

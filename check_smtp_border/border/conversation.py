@@ -168,7 +168,7 @@ class _Talk:
             self._use_tls(session, self.ehlo)
             if session.closing or (self.tls and self.tls.error):
                 return
-        for recipient in unanswered(self._before):
+        for recipient in unanswered(self._before, self._settings):
             self._recipient = recipient
             mail = session.mail(self._settings.sender)
             if not mail.completed:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from check_smtp_border.border.conversation import Line
-from check_smtp_border.border.facts import Verification
+from check_smtp_border.border.facts import Asked, Question, Verification
 from check_smtp_border.smtp import SessionError, TlsFailed
 from check_smtp_border.smtp.connection import TlsKind
 from check_smtp_border.smtp.reply import DialogueLine, Reply
@@ -66,6 +66,12 @@ class Dial:
             for verb, took in session.seconds.items():
                 self.seconds[verb] = max(took, self.seconds.get(verb, 0.0))
             self.dialogue += session.dialogue
+
+    def ask(self, questions: Sequence[Question]) -> Asked:
+        """Ask, on as many connections as it takes; see `questions.py` for the rules."""
+        from check_smtp_border.border.questions import ask
+
+        return ask(self, questions)
 
     def starttls(self, session: Session) -> None:
         """Say STARTTLS. Raises TurnedAway."""

@@ -38,20 +38,29 @@ class Border(Resource):
     def probe(self) -> list[Metric]:
         """Look at the border; return a Metric for each room and place, and the seconds."""
         found = self._take_survey(self._settings)
-        measured = tuple(_measured(found))
+        measured = tuple(_measured(found, only_probes=bool(self._settings.only)))
         slowest_first = sorted(measured, key=lambda one: -one.seconds)
+        rooms = () if self._settings.only else ALWAYS[1:]
         return [
             Metric("domain", found),
-            *(Metric(room, seen) for seen in found.visits for room in ALWAYS[1:]),
+            *(Metric(room, seen) for seen in found.visits for room in rooms),
+            *(Metric(one.label, (one, seen)) for seen in found.visits for one in seen.probed),
+            *(Metric(one.label, (one, found)) for one in found.probed),
             *(Metric("seconds", one) for one in slowest_first),
             Metric("perfdata", measured),
         ]
 
 
-def _measured(found: Survey) -> Iterator[Measured]:
+def _measured(found: Survey, *, only_probes: bool) -> Iterator[Measured]:
     yield Measured("time", Place(), found.seconds)
     if found.dns_seconds is not None:
         yield Measured("dns", Place(), found.dns_seconds)
     for seen in found.visits:
-        for step, seconds in seen.seconds.items():
+        for step, seconds in () if only_probes else seen.seconds.items():
             yield Measured(step, seen.place, seconds, seen.names[0])
+        for probed in seen.probed:
+            if probed.seconds is not None:
+                yield Measured(probed.label, seen.place, probed.seconds, seen.names[0])
+    for probed in found.probed:
+        if probed.seconds is not None:
+            yield Measured(probed.label, Place(), probed.seconds)

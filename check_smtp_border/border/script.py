@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from check_smtp_border.border.facts import Recipient, Tls, Visit
+from check_smtp_border.probes import delivers, recipients_asked
 from check_smtp_border.settings import Settings
 
 
@@ -15,20 +16,20 @@ def address_of(recipient: Recipient, settings: Settings) -> str:
     }[recipient]
 
 
-def unanswered(seen: Visit) -> tuple[Recipient, ...]:
-    """The recipients who were not answered yet, in their order."""
-    return tuple(recipient for recipient in Recipient if recipient not in seen.replies)
+def unanswered(seen: Visit, settings: Settings) -> tuple[Recipient, ...]:
+    """The recipients who are to be asked and were not answered yet, in their order."""
+    return tuple(one for one in recipients_asked(settings) if one not in seen.replies)
 
 
 def delivery_due(seen: Visit, settings: Settings) -> bool:
     """The valid user was accepted, and DATA not reached yet: a message is never repeated."""
     begun = seen.delivery is not None and seen.delivery.step in ("data", "message")
-    return settings.deliver and seen.takes_valid_user and not begun
+    return delivers(settings) and seen.takes_valid_user and not begun
 
 
 def unfinished(seen: Visit, settings: Settings) -> bool:
     """Something is left to ask."""
-    return bool(unanswered(seen)) or delivery_due(seen, settings)
+    return bool(unanswered(seen, settings)) or delivery_due(seen, settings)
 
 
 def merged(first: Visit, second: Visit) -> Visit:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from check_smtp_border.border.facts import (
     Failure,
@@ -12,15 +13,20 @@ from check_smtp_border.border.facts import (
     MailDomain,
     MailHost,
     NotVisited,
+    Probed,
     Survey,
     Visit,
 )
 from check_smtp_border.border.hosts import find_hosts
+from check_smtp_border.border.net import Net
+from check_smtp_border.border.probing import domain_probes, probe_domain, unasked
 from check_smtp_border.border.threads import SIDE_BY_SIDE, side_by_side
 from check_smtp_border.border.visit import visit
 from check_smtp_border.names import canonical_address
+from check_smtp_border.probes import Entry, visits_addresses
 from check_smtp_border.settings import Settings
 
+_VISITS_SHARE = 2 / 3  # of the budget, where probes of the domain wait behind the visits
 MAX_ADDRESSES = 256  # the largest real borders have some dozens; bounds time and memory
 
 
@@ -29,23 +35,56 @@ def take_survey(settings: Settings) -> Survey:
     started = time.monotonic()
     domain, hosts = find_hosts(settings, started)
     looked_up = time.monotonic()
-    found = survey(domain, hosts, _visits(hosts, settings, started), settings)
+    net = Net(settings, started, started + settings.timeout)
+    visits, probed = _visit_and_look(domain, hosts, net)
+    found = survey(domain, hosts, visits, settings)
+    for entry in _behind_the_visits(settings):
+        probed += _looked([entry], found, net)
     if domain or any(not canonical_address(host.name) for host in hosts):
         found = found._replace(dns_seconds=looked_up - started)
-    return found._replace(seconds=time.monotonic() - started)
+    return found._replace(probed=probed, seconds=time.monotonic() - started)
 
 
-def _visits(hosts: Sequence[MailHost], settings: Settings, started: float) -> tuple[Visit, ...]:
-    """Visit every address once, and tell what came of it."""
-    names = names_by_address(hosts, settings)
+def _visit_and_look(
+    domain: MailDomain | None, hosts: tuple[MailHost, ...], net: Net
+) -> tuple[tuple[Visit, ...], tuple[Probed, ...]]:
+    """Visit every address once; beside that run the probes that make no connection there."""
+    settings, started = net.settings, net.started
+    names = names_by_address(hosts, settings) if visits_addresses(settings) else {}
     addresses = tuple(names)[:MAX_ADDRESSES]
-    deadline = started + settings.timeout
-    deadlines = _deadlines(addresses, deadline)
+    budget = settings.timeout * (_VISITS_SHARE if _behind_the_visits(settings) else 1)
+    deadlines = _deadlines(addresses, started + budget)
+    beside = [entry for entry in domain_probes(settings) if not entry.connections]
+    nothing_yet = Survey(domain, hosts)
+    jobs: list[Callable[[], Visit | Probed]] = [
+        *(partial(probe_domain, entry, nothing_yet, net) for entry in beside),
+        *(
+            partial(visit, address, names[address], settings, started, deadlines[address])
+            for address in addresses
+        ),
+    ]
+    lost: list[Callable[[str], Visit | Probed]] = [
+        *(partial(unasked, entry) for entry in beside),
+        *(partial(_lost, address, names[address]) for address in addresses),
+    ]
+    outcomes = side_by_side(
+        lambda number: jobs[number](),
+        range(len(jobs)),
+        net.deadline,
+        lambda number, words: lost[number](words),
+    )
+    visits = tuple(one for one in outcomes if isinstance(one, Visit))
+    return visits, tuple(one for one in outcomes if isinstance(one, Probed))
+
+
+def _behind_the_visits(settings: Settings) -> list[Entry]:
+    """The probes of the domain that connect to its hosts: never beside a visit."""
+    return [entry for entry in domain_probes(settings) if entry.connections]
+
+
+def _looked(entries: Sequence[Entry], found: Survey, net: Net) -> tuple[Probed, ...]:
     return side_by_side(
-        lambda address: visit(address, names[address], settings, started, deadlines[address]),
-        addresses,
-        deadline,
-        lambda address, words: _lost(address, names[address], words),
+        lambda entry: probe_domain(entry, found, net), entries, net.deadline, unasked
     )
 
 

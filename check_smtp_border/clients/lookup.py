@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 # For DNS over HTTPS, of which there is none here, dnspython loads HTTP clients where they are
 # installed: 20 MiB and 0.2 s of every run.
@@ -17,6 +18,7 @@ except (ImportError, AttributeError):  # dnspython 2.3
         sys.modules.setdefault(_unused, None)  # type: ignore[arg-type]
 
 import dns.exception
+import dns.flags
 import dns.name
 import dns.resolver
 
@@ -32,6 +34,23 @@ _PATIENCE_SECONDS = 2.0  # with one nameserver, before the next one is asked
 
 class NoResolver(Exception):
     """No nameserver is configured on this host."""
+
+
+class Records(NamedTuple):
+    """What DNS answered to one question.
+
+    name, kind: asked for. canonical_name: where CNAMEs led, `name` where there are none.
+    rdata: each record in its wire form, in the order of the answer; () for none.
+    secure: a trusted resolver set AD. missing: NXDOMAIN. error: why nothing usable came.
+    """
+
+    name: str
+    kind: str
+    canonical_name: str = ""
+    rdata: tuple[bytes, ...] = ()
+    secure: bool = False
+    missing: bool = False
+    error: str = ""
 
 
 class Lookup:
@@ -101,6 +120,27 @@ class Lookup:
             found = (canonical_address(record.address) or "" for record in answer.rrset or ())
             host = host._replace(addresses=(*host.addresses, *sorted(filter(None, found))))
         return host
+
+    def records(self, name: str, kind: str, deadline: float, *, dnssec: bool = False) -> Records:
+        """Ask for records, with the DO bit for `dnssec`; never raises."""
+        if dnssec:
+            self._resolver.use_edns(0, dns.flags.DO, 1232)
+        try:
+            answer = self._ask(name, kind, deadline)
+        except dns.resolver.NXDOMAIN as error:
+            secure = any(
+                response.flags & dns.flags.AD for response in error.kwargs["responses"].values()
+            )
+            return Records(name, kind, name, secure=secure, missing=True)
+        except dns.exception.DNSException as error:
+            return Records(name, kind, name, error=_detail(error))
+        return Records(
+            name,
+            kind,
+            printable(answer.canonical_name.to_text(omit_final_dot=True), 255).lower(),
+            tuple(record.to_wire() or b"" for record in answer.rrset or ()),
+            secure=bool(answer.response.flags & dns.flags.AD),
+        )
 
     def root_failure(self, deadline: float) -> str:
         """Ask for the root's NS: "" where the resolver answered, else what came instead."""

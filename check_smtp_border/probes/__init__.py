@@ -21,7 +21,7 @@ import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
-from check_smtp_border.border.facts import STEPS
+from check_smtp_border.border.facts import STEPS, Recipient
 
 if TYPE_CHECKING:
     from check_smtp_border.border.dial import Dial
@@ -48,6 +48,7 @@ class Control(enum.Enum):
     NONE = "nothing"
     EHLO = "the server lets us talk"
     VALID_USER = "the valid user is accepted"
+    UNKNOWN_USER = "the valid user is accepted, the unknown one was answered"
     RECIPIENTS = "all three recipients were answered"
     MESSAGE = "a harmless message was taken"
 
@@ -78,7 +79,104 @@ class Entry(NamedTuple):
         return self.name.replace("-", "_")
 
 
-CATALOGUE: tuple[Entry, ...] = ()
+CATALOGUE: tuple[Entry, ...] = (
+    Entry(
+        "relay-forms",
+        "is relaying refused in every spelling of a foreign recipient?",
+        Scope.ADDRESS,
+        Control.RECIPIENTS,
+        connections=8,
+        seconds=2.0,
+    ),
+    Entry(
+        "after-data",
+        "an unknown user accepted at RCPT: refused after DATA, or taken for good?",
+        Scope.MAILBOX,
+        Control.UNKNOWN_USER,
+    ),
+    Entry(
+        "null-sender",
+        "are bounces (MAIL FROM:<>) for the valid user accepted?",
+        Scope.MAILBOX,
+        Control.VALID_USER,
+    ),
+    Entry(
+        "own-sender",
+        "is a stranger who says he is the valid user refused?",
+        Scope.MAILBOX,
+        Control.VALID_USER,
+    ),
+    Entry(
+        "postmaster",
+        "is mail for postmaster@DOMAIN accepted (RFC 5321 4.5.1)?",
+        Scope.MAILBOX,
+        Control.VALID_USER,
+    ),
+    Entry(
+        "eicar",
+        "is a virus refused during the conversation?",
+        Scope.MAILBOX,
+        Control.MESSAGE,
+        messages=2,
+        seconds=0.5,
+    ),
+    Entry(
+        "gtube",
+        "is spam refused during the conversation?",
+        Scope.MAILBOX,
+        Control.MESSAGE,
+        messages=2,
+        seconds=0.5,
+    ),
+    Entry(
+        "smuggling",
+        "does only CRLF.CRLF end a message?",
+        Scope.MAILBOX,
+        Control.MESSAGE,
+        connections=7,
+        messages=8,
+        seconds=21.0,
+    ),
+    Entry(
+        "starttls-commands",
+        "is what was sent in clear behind STARTTLS thrown away?",
+        Scope.ADDRESS,
+        Control.EHLO,
+        seconds=1.5,
+        needs_starttls=True,
+    ),
+    Entry(
+        "dane",
+        "do the TLSA records fit the certificates (RFC 7672)?",
+        Scope.NAME,
+        Control.NONE,
+        seconds=1.0,
+        needs_starttls=True,
+    ),
+    Entry(
+        "mta-sts",
+        "is the policy there, and does the border keep it (RFC 8461)?",
+        Scope.DOMAIN,
+        Control.NONE,
+        seconds=1.0,
+        needs_starttls=True,
+    ),
+    Entry(
+        "tlsrpt",
+        "is there a place for TLS reports (RFC 8460)?",
+        Scope.DOMAIN,
+        Control.NONE,
+        connections=0,
+    ),
+    Entry(
+        "dnsbl",
+        "is an address of the border, or one of --dnsbl-address, on a block list?",
+        Scope.DOMAIN,
+        Control.NONE,
+        connections=0,
+    ),
+)
+PER_ADDRESS = (Scope.ADDRESS, Scope.MAILBOX)
 
 # What -w and -c may name, and the labels of the perfdata, in their order.
 TIMED = ("time", "dns", *STEPS, *(entry.label for entry in CATALOGUE))
@@ -113,6 +211,27 @@ class DomainRoom(Room, Protocol):
 def asked(settings: Settings) -> tuple[Entry, ...]:
     """The probes that were asked for, in the order of CATALOGUE."""
     return tuple(entry for entry in CATALOGUE if entry.name in (*settings.also, *settings.only))
+
+
+def delivers(settings: Settings) -> bool:
+    """Whether a harmless message is to be delivered: for --deliver, or as a probe's control."""
+    control = any(entry.control is Control.MESSAGE for entry in asked(settings))
+    return control or (settings.deliver and not settings.only)
+
+
+def recipients_asked(settings: Settings) -> tuple[Recipient, ...]:
+    """The recipients of the conversation; under --only those alone that a control needs."""
+    controls = {entry.control for entry in asked(settings)}
+    if not settings.only or Control.RECIPIENTS in controls:
+        return tuple(Recipient)
+    if Control.UNKNOWN_USER in controls:
+        return (Recipient.VALID, Recipient.UNKNOWN)
+    return (Recipient.VALID,) if controls & {Control.VALID_USER, Control.MESSAGE} else ()
+
+
+def visits_addresses(settings: Settings) -> bool:
+    """Whether the addresses are visited at all."""
+    return not settings.only or any(entry.scope in PER_ADDRESS for entry in asked(settings))
 
 
 def opened(label: str) -> Any:

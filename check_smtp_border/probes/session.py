@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from check_smtp_border.border.facts import Failure, FailureKind, Recipient, Visit
+from check_smtp_border.probes import delivers
 from check_smtp_border.probes.wording import (
     STARTTLS_FINDINGS,
     belongs_to_tls,
@@ -65,7 +66,7 @@ def _failed(seen: Visit, failure: Failure, level: Level, settings: Settings) -> 
             Recipient.RELAY: "relay-inconclusive",
         }[recipient]
         text = f"hangs up twice on {whom(settings, recipient)}: {failure.text}"
-    if settings.deliver and not seen.delivery and seen.takes_valid_user:
+    if delivers(settings) and not seen.delivery and seen.takes_valid_user:
         text += ", so the test message was not sent"
     return Verdict(level, seen.place, text, finding)
 
