@@ -23,12 +23,13 @@ from check_smtp_border.smtp import (
     ConnectionLost,
     ProtocolViolation,
     SessionError,
+    Stage,
     TimedOut,
     TlsFailed,
 )
-from check_smtp_border.smtp.connection import Connection
+from check_smtp_border.smtp.connection import Connection, TlsKind
 from check_smtp_border.smtp.reply import DialogueLine, Reply
-from check_smtp_border.smtp.session import FINAL_DOT, Session
+from check_smtp_border.smtp.session import Session
 
 _FAILURE_KINDS = {
     ConnectFailed: FailureKind.UNREACHABLE,
@@ -90,7 +91,7 @@ class _Visit:
         except SessionError as error:
             self._note_failure(error)
         failure = self.seen.failure
-        hung_up = session.left or (failure and failure.kind is FailureKind.CONNECTION_LOST)
+        hung_up = session.closing or (failure and failure.kind is FailureKind.CONNECTION_LOST)
         tls_troubled = bool(self.seen.tls.trouble) and not tls_failed_before
         self._quit(session)
         return self._unfinished and bool(hung_up or tls_troubled)
@@ -107,7 +108,7 @@ class _Visit:
             return
         if self._settings.tls is not TlsUse.NEVER and not self.seen.tls.failed:
             self._use_tls(session, ehlo)
-            if self.seen.tls.trouble or session.left:
+            if self.seen.tls.trouble or session.closing:
                 return
         for probe, recipient in (
             (Probe.VALID, self._settings.valid_user),
@@ -121,7 +122,8 @@ class _Visit:
             if mail.digit != "2":
                 self.seen = self.seen._replace(mail=mail)
                 return
-            reply = session.rcpt(f"rcpt_{probe.value}", recipient)
+            reply = session.rcpt(recipient)
+            self._keep_slowest(f"rcpt_{probe.value}", session.took)
             answer: dict[str, Any] = {probe.value: reply}
             self.seen = self.seen._replace(**answer)
             self._probe = None
@@ -144,17 +146,17 @@ class _Visit:
                 with session.within_half_of_the_time_left():
                     tls = tls._replace(reply=(reply := session.starttls()))
                     if reply.code == "220":
-                        tls = tls._replace(injected=session.injected())
-                        facts = session.start_tls(self.seen.names[0])
+                        tls = tls._replace(injected=session.discard_plaintext())
+                        facts = session.handshake(self.seen.names[0])
                         tls = tls._replace(certificate=self._certificate(facts.certificate))
                         inside = session.ehlo(self.seen.fqdn)
                         self.seen = self.seen._replace(ehlo=inside)
-                        if inside.digit == "2" or session.left:
+                        if inside.digit == "2" or session.closing:
                             tls = tls._replace(version=facts.version, cipher=facts.cipher)
                         else:
                             tls = tls._replace(trouble=f"EHLO inside TLS: {inside}")
         except SessionError as error:
-            if error.doing == "sending STARTTLS":
+            if error.stage is Stage.BEFORE_COMMAND and error.verb == "STARTTLS":
                 raise  # the server had left before
             tls = tls._replace(trouble=str(error))
         if not self._tls_seen or tls.failed:
@@ -166,12 +168,14 @@ class _Visit:
         """The fourth transaction: the test message, to the valid user alone."""
         steps: tuple[tuple[str, Callable[[], Reply]], ...] = (
             ("mail", lambda: session.mail(self.seen.sender)),
-            ("rcpt_valid", lambda: session.rcpt("rcpt_valid", self._settings.valid_user)),
+            ("rcpt_valid", lambda: session.rcpt(self._settings.valid_user)),
             ("data", session.data),
             ("message", lambda: session.message(self._message())),
         )
         for step, say in steps:
             reply = say()
+            if step == "rcpt_valid":
+                self._keep_slowest(step, session.took)
             self.seen = self.seen._replace(delivery=Delivery(step, reply))
             if reply.digit != ("3" if step == "data" else "2"):
                 return
@@ -214,7 +218,7 @@ class _Visit:
             reply = say()
             if reply.code != wanted:
                 return Verification(trouble=str(reply))
-        session.start_tls(self.seen.names[0], verify=True)
+        session.handshake(self.seen.names[0], TlsKind.VERIFIED)
         return Verification()
 
     def _note_verification(self, verification: Verification) -> None:
@@ -227,7 +231,6 @@ class _Visit:
         try:
             connection = Connection.open(self.seen.address, self._settings.port, self._deadline)
         except ConnectFailed as error:
-            error.doing = f"connecting to port {self._settings.port}"
             now = time.monotonic() - self._started
             self._dialogue.append(DialogueLine(now, "*", str(error)))
             raise
@@ -243,7 +246,8 @@ class _Visit:
     def _quit(self, session: Session) -> None:
         session.quit()
         for step, seconds in session.seconds.items():
-            self._keep_slowest(step, seconds)
+            if step not in ("rcpt", "rset"):
+                self._keep_slowest("banner" if step == "greeting" else step, seconds)
         self._dialogue += session.dialogue
 
     def _keep_slowest(self, step: str, seconds: float) -> None:
@@ -253,7 +257,7 @@ class _Visit:
         kind = _FAILURE_KINDS[type(error)]
         if isinstance(error, ConnectFailed) and error.no_route:
             kind = FailureKind.NO_ROUTE
-        elif error.doing == FINAL_DOT:
+        elif error.stage is Stage.FINAL_DOT:
             kind = FailureKind.DELIVERY_UNCERTAIN
         hang_ups = self.seen.hang_ups
         if kind is FailureKind.CONNECTION_LOST and self._probe:
