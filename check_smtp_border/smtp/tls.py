@@ -121,8 +121,10 @@ class TlsClient:
 
     def write(self, data: bytes) -> None:
         """Turn `data` into octets to be sent. Raises ConnectionLost."""
+        rest = memoryview(data)
         try:
-            self._tls.write(data)
+            while rest:  # OpenSSL takes one record at a time
+                rest = rest[self._tls.write(rest) :]
         except ssl.SSLError as error:
             raise ConnectionLost(f"TLS broken by the server: {_words(error)}") from None
 

@@ -12,10 +12,13 @@ import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tests.support.smtp_server import Action, Session, SessionOver
+
+Hash = Any  # of hashlib
 
 ALERT, HANDSHAKE, APPLICATION_DATA = 21, 22, 23
 
@@ -67,11 +70,10 @@ class _Handshake:
 class Tls:
     """The server's keys behind an honest handshake."""
 
-    def __init__(self, version: str, key: bytes, iv: bytes, sent: int) -> None:
-        self._version = version
-        self._aead = AESGCM(key)
-        self._iv = iv
-        self._sent = sent  # records
+    def __init__(self, sha: Hash, key_octets: int) -> None:
+        self._sha = sha
+        self._key_octets = key_octets
+        self._secret = b""  # of TLS 1.3
 
     @classmethod
     def accept(cls, session: Session, context: ssl.SSLContext) -> Tls:
@@ -87,32 +89,45 @@ class Tls:
                 said += answer
                 session.send(answer)
             secrets = dict(_secrets(keys.read_text()))
-        version = shaking.tls.version()
         cipher = shaking.tls.cipher()
-        assert version and cipher
-        long = "SHA384" in cipher[0]
-        sha, octets = (hashlib.sha384, 32) if long else (hashlib.sha256, 16)
-        if version == "TLSv1.3":
-            secret = secrets["SERVER_TRAFFIC_SECRET_0"][1]
-            key = _expand_label(sha, secret, b"key", octets)
-            return cls(version, key, _expand_label(sha, secret, b"iv", 12), 0)
-        client_random, master = secrets["CLIENT_RANDOM"]
-        seed = b"key expansion" + said[11:43] + client_random
-        block = _prf(sha, master, seed, 2 * octets + 8)
-        return cls(version, block[octets : 2 * octets], block[-4:], 1)
+        assert cipher
+        made = cls(hashlib.sha384, 32) if "SHA384" in cipher[0] else cls(hashlib.sha256, 16)
+        if shaking.tls.version() == "TLSv1.3":
+            made._derive(secrets["SERVER_TRAFFIC_SECRET_0"][1])
+        else:
+            client_random, master = secrets["CLIENT_RANDOM"]
+            made._expand(master, said[11:43] + client_random)
+        return made
+
+    def _derive(self, secret: bytes) -> None:
+        """RFC 8446 7.3."""
+        self._secret = secret
+        self._aead = AESGCM(_expand_label(self._sha, secret, b"key", self._key_octets))
+        self._iv = _expand_label(self._sha, secret, b"iv", 12)
+        self._sent = 0  # records
+
+    def _expand(self, master: bytes, randoms: bytes) -> None:
+        """RFC 5246 6.3, 5288 3: two keys, two salts, the server's second; Finished was sent."""
+        size = self._key_octets
+        block = _prf(self._sha, master, b"key expansion" + randoms, 2 * size + 8)
+        self._aead, self._iv, self._sent = AESGCM(block[size : 2 * size]), block[-4:], 1
 
     def seal(self, content_type: int, content: bytes) -> bytes:
         """Return the next record."""
         number = self._sent.to_bytes(8, "big")
         self._sent += 1
-        if self._version == "TLSv1.3":
-            nonce = bytes(a ^ b for a, b in zip(self._iv, b"\0\0\0\0" + number))
-            content += bytes([content_type])
-            header = record(APPLICATION_DATA, content)[:3] + (len(content) + 16).to_bytes(2, "big")
-            return header + self._aead.encrypt(nonce, content, header)
-        additional = number + record(content_type, content)[:5]
-        sealed = number + self._aead.encrypt(self._iv + number, content, additional)
-        return record(content_type, sealed)
+        if not self._secret:
+            additional = number + record(content_type, content)[:5]
+            sealed = self._aead.encrypt(self._iv + number, content, additional)
+            return record(content_type, number + sealed)
+        nonce = bytes(a ^ b for a, b in zip(self._iv, b"\0\0\0\0" + number))
+        inner = content + bytes([content_type])
+        header = bytes([APPLICATION_DATA, 3, 3]) + (len(inner) + 16).to_bytes(2, "big")
+        sealed = header + self._aead.encrypt(nonce, inner, header)
+        if content == KEY_UPDATE:
+            secret = _expand_label(self._sha, self._secret, b"traffic upd", len(self._secret))
+            self._derive(secret)
+        return sealed
 
 
 def behind_the_handshake(
@@ -144,17 +159,17 @@ def _secrets(keys: str) -> Iterator[tuple[str, tuple[bytes, bytes]]]:
             yield label, (bytes.fromhex(client_random), bytes.fromhex(secret))
 
 
-def _expand_label(sha: Callable[..., object], secret: bytes, label: bytes, octets: int) -> bytes:
+def _expand_label(sha: Hash, secret: bytes, label: bytes, octets: int) -> bytes:
     """RFC 8446 7.1, for outputs of one block."""
     whole = b"tls13 " + label
     info = octets.to_bytes(2, "big") + bytes([len(whole)]) + whole + b"\0"
-    return hmac.digest(secret, info + b"\x01", sha)[:octets]  # type: ignore[arg-type]
+    return hmac.digest(secret, info + b"\x01", sha)[:octets]
 
 
-def _prf(sha: Callable[..., object], secret: bytes, seed: bytes, octets: int) -> bytes:
+def _prf(sha: Hash, secret: bytes, seed: bytes, octets: int) -> bytes:
     """RFC 5246 5."""
     block, made = seed, b""
     while len(made) < octets:
-        block = hmac.digest(secret, block, sha)  # type: ignore[arg-type]
-        made += hmac.digest(secret, block + seed, sha)  # type: ignore[arg-type]
+        block = hmac.digest(secret, block, sha)
+        made += hmac.digest(secret, block + seed, sha)
     return made[:octets]
