@@ -27,7 +27,7 @@ from check_smtp_border.border.script import (
     unanswered,
     unfinished,
 )
-from check_smtp_border.names import address_literal
+from check_smtp_border.names import address_literal, family_of
 from check_smtp_border.settings import Settings, TlsUse
 from check_smtp_border.smtp import (
     ConnectFailed,
@@ -66,7 +66,9 @@ class Line(NamedTuple):
     def connect(self) -> Session:
         """Open a connection; the greeting is still to be read. Raises ConnectFailed."""
         settings = self.settings
-        connection = Connection.open(self.address, settings.port, self.deadline)
+        family = family_of(self.address)
+        source = next((one for one in settings.source_addresses if family_of(one) is family), "")
+        connection = Connection.open(self.address, settings.port, self.deadline, source)
         return Session(connection, self.started, keep_dialogue=settings.verbose >= 2)
 
     def ehlo_name(self, session: Session) -> str:
@@ -119,6 +121,7 @@ class _Talk:
         self._settings = line.settings
         self._before = before
         self._recipient: Recipient | None = None
+        self._dropped_all = True  # every RSET was accepted
         self.local_address = self.fqdn = ""
         self.failure: Failure | None = None
         self.greeting: Reply | None = None
@@ -179,8 +182,9 @@ class _Talk:
             # A server that leaves when all is said has left nothing unsaid.
             tolerated = () if self._unfinished else (ConnectionLost,)
             with contextlib.suppress(*tolerated):
-                session.rset()
-        if delivery_due(merged(self._before, self.visit()), self._settings):
+                self._dropped_all = session.rset().completed and self._dropped_all
+        # A server that keeps transactions would send the message to their recipients too.
+        if self._dropped_all and delivery_due(merged(self._before, self.visit()), self._settings):
             self._deliver(session)
 
     def _ehlo(self, session: Session) -> Reply:
@@ -258,6 +262,8 @@ class _Talk:
         kind = _FAILURE_KINDS[type(error)]
         if isinstance(error, ConnectFailed) and error.no_route:
             kind = FailureKind.NO_ROUTE
+        elif isinstance(error, ConnectFailed) and error.local:
+            kind = FailureKind.LOCAL_FAILURE
         elif error.stage is Stage.FINAL_DOT:
             kind = FailureKind.DELIVERY_UNCERTAIN
         return Failure(kind, str(error), self._recipient)

@@ -39,6 +39,7 @@ _WORDS = {
     FailureKind.TIMEOUT: "is too slow: ",
     FailureKind.CONNECTION_LOST: "hangs up: ",
     FailureKind.PROTOCOL_VIOLATION: "breaks the protocol: ",
+    FailureKind.LOCAL_FAILURE: "could not be connected to again by this host: ",
     FailureKind.DELIVERY_UNCERTAIN: "may have taken the test message or not: ",
 }
 
@@ -71,6 +72,8 @@ def _failed(seen: Visit, failure: Failure, level: Level, settings: Settings) -> 
     """The conversation ended before its end."""
     recipient = failure.recipient
     finding = failure.kind.value
+    if failure.kind is FailureKind.LOCAL_FAILURE:
+        level = Level.WARNING
     text = _WORDS.get(failure.kind, "") + failure.text
     remarks: tuple[str, ...] = (whom(settings, recipient),) if recipient else ()
     if recipient and recipient is not Recipient.VALID and _hung_up_twice(seen, recipient):
