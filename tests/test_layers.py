@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "check_smtp_border"
 # A module imports only from rows above its own: data moves forward, from argv to the status line.
 ROWS = (
     ("version", "text", "smtp"),
-    ("smtp.reply", "smtp.connection"),
+    ("smtp.reply", "smtp.connection", "smtp.reason_table"),
     ("smtp.reason", "smtp.session"),
     ("observation",),
     ("settings",),
@@ -31,9 +31,9 @@ ACQUISITION = {"lookup", "visit", "resource", "smtp.connection", "smtp.session"}
 EVALUATION = {"expectation", "judge_address", "judge_domain", "contexts", "summary"}
 PURE = [
     *("text", "settings", "arguments", "observation", "expectation"),
-    *("judge_address", "judge_domain", "smtp.reply", "smtp.reason"),
+    *("judge_address", "judge_domain", "smtp.reply", "smtp.reason", "smtp.reason_table"),
 ]
-WITHOUT_IO = {"__future__", "collections", "enum", "re", "typing"}
+WITHOUT_IO = {"__future__", "collections", "enum", "functools", "re", "typing"}
 # Who alone talks to what.
 RESERVED = {
     "cryptography": {"certificate"},
