@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from check_smtp_border.observation import Probe
 from check_smtp_border.settings import Settings
-from check_smtp_border.smtp.reason import Reason
+from check_smtp_border.smtp.reason import Reason, says_nothing_known
 from check_smtp_border.smtp.reply import Reply
 
 
@@ -67,8 +67,10 @@ def meets(reply: Reply, pattern: str) -> bool:
     if reply.enhanced:
         wanted = pattern[:-1] if pattern.endswith("x") else pattern
         return reply.enhanced == wanted or (wanted != pattern and reply.enhanced.startswith(wanted))
-    # 50z and 52z complain of our command or host (RFC 5321 4.2.3), not of the recipient.
-    return pattern[0] == reply.digit == "5" and reply.code[1] not in "02"
+    # 50z, 52z and 555 complain of our command or host (RFC 5321 4.2.3, 4.1.1.11), 53z of the
+    # login (RFC 4954 4), 552 of room: none of the recipient.
+    about_us = reply.code[1] in "023" or reply.code in ("552", "555")
+    return pattern[0] == reply.digit == "5" and not about_us
 
 
 def patterns(settings: Settings, probe: Probe) -> tuple[str, ...]:
@@ -87,3 +89,47 @@ def is_right(reply: Reply, reason: Reason | None, settings: Settings, probe: Pro
         return True
     right = (reply.digit, reason) in _RIGHT_REASONS[probe]
     return right and _given(settings, probe) is None
+
+
+# A refusal for one of these says nothing of the recipient.
+_BESIDE_THE_POINT = frozenset(
+    {
+        Reason.CLIENT_BLOCKED,
+        Reason.EHLO_REFUSED,
+        Reason.SENDER_REFUSED,
+        Reason.TLS_NEEDED,
+        Reason.THROTTLED,
+        Reason.GREYLISTED,
+        Reason.FOREIGN_DOMAIN,
+    }
+)
+
+_ABOUT_THE_RECIPIENT = frozenset(
+    {Reason.UNKNOWN_USER, Reason.MAILBOX_DISABLED, Reason.MAILBOX_FULL}
+)
+_ABOUT_RELAYING = frozenset({Reason.RELAYING_DENIED, Reason.AUTHENTICATION_NEEDED})
+
+# Whom stock configurations exempt from their checks of the client (RFC 5321 4.5.1, RFC 2142).
+_EXEMPT = ("postmaster", "abuse")
+
+
+def proves_nothing(reply: Reply, reason: Reason | None) -> bool:
+    """Whether a 5yz says nothing of the recipient: it is about us, or in words we do not know."""
+    return reply.digit == "5" and (reason in _BESIDE_THE_POINT or says_nothing_known(reply))
+
+
+def needs_own_mailbox(
+    reply: Reply, reason: Reason | None, settings: Settings, probe: Probe
+) -> bool:
+    """Whether a refusal proves nothing because the valid user is postmaster or abuse.
+
+    These are accepted where a client is refused everything else, so their acceptance is no
+    control. Only a refusal counts that says it is about the recipient, or, for relaying, about
+    relaying. A pattern that the operator gave outranks this.
+    """
+    local_part = settings.valid_user.rpartition("@")[0].lower()
+    if local_part not in _EXEMPT or reply.digit not in "45" or _given(settings, probe):
+        return False
+    if (reply.enhanced or "").startswith("5.1.") or reason in _ABOUT_THE_RECIPIENT:
+        return False
+    return not (probe is Probe.RELAY and reason in _ABOUT_RELAYING)

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from check_smtp_border.expectation import Level, Verdict, is_right, patterns
+from check_smtp_border.expectation import (
+    Level,
+    Verdict,
+    is_right,
+    needs_own_mailbox,
+    patterns,
+    proves_nothing,
+)
 from check_smtp_border.observation import FailureKind, Observation, Probe
 from check_smtp_border.settings import Settings, TlsUse
 from check_smtp_border.smtp.reason import Reason, reason_of
 from check_smtp_border.smtp.reply import Reply
-
-# A refusal for one of these says nothing of the recipient.
-_BESIDE_THE_POINT = frozenset(
-    {
-        Reason.CLIENT_BLOCKED,
-        Reason.EHLO_REFUSED,
-        Reason.SENDER_REFUSED,
-        Reason.TLS_NEEDED,
-        Reason.THROTTLED,
-        Reason.GREYLISTED,
-        Reason.FOREIGN_DOMAIN,
-    }
-)
 
 _HELPFUL_OPTIONS = {
     Reason.EHLO_REFUSED: "--fqdn",
@@ -190,9 +184,13 @@ def _judge_negative(
         text = f"{whom} untested, the valid user got the same refusal: {reply}"
     elif _belongs_to_tls(seen, reason):
         return _covered_by_tls(seen, settings, whom, reply)
-    elif reply.digit == "5" and reason in _BESIDE_THE_POINT:
+    elif proves_nothing(reply, reason):
         level, outcome = Level.WARNING, "inconclusive"
         text = _said(f"cannot judge {whom}", reply, reason)
+    elif needs_own_mailbox(reply, reason, settings, probe):
+        level, outcome = Level.WARNING, "inconclusive"
+        remark = "give a mailbox of your own as ADDRESS"
+        text = _said(f"cannot judge {whom}", reply, reason, remark)
     elif is_right(reply, reason, settings, probe):
         text = f"{_refuses(reply)} {whom}: {reply}"
         if reply.digit == "4":
