@@ -54,7 +54,8 @@ _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 # A link to those who list clients, or explain it, tells where no words do.
 _LISTS = re.compile(
     r"https?://\S*(?:spamhaus|spamcop|sorbs|openspf|barracuda|uceprotect|abuseat|senderscore"
-    r"|senderbase|talos|mail-abuse|reputation|blocked|unblock|blacklist|dnsbl|delist)"
+    r"|senderbase|talos|mail-abuse|reputation|blocked|unblock|blacklist|dnsbl|delist|spf)"
+    r"|spamhaus|spamcop|openspf|barracudacentral|uceprotect|sorbs\.net"
 )
 # What a recipient may be told in, in the languages that our table knows too little of.
 _OF_RECIPIENTS = re.compile(
@@ -62,7 +63,7 @@ _OF_RECIPIENTS = re.compile(
     r"|destination|domains?|customers?|person|nobody|no one|heard of|works?|left the|forward\w*"
     r"|belong|log ?on|match(?:es)?|exists?|found|unknown|valid|invalid|undeliverable|route"
     r"|directory|there is no|access|denied"
-    r"|benutzer|empf\w+|postfach|konto|adress\w*|utilisateur|destinat\w+|bo\w*te|compte|utente"
+    r"|benutzer|empf\w+|postfach|kont\w*|adress\w*|utilisateur|destinat\w+|bo\w*te|compte|utente"
     r"|casella|usuario|buzon|cuenta|conta|caixa|gebruiker|uzytkownik|odbiorca|skrzynka|uzivatel"
     r"|schranka|anvandar\w*|brug\w+) "
 )
@@ -82,10 +83,11 @@ def reason_of(reply: Reply, *, foreign_recipient: bool = False) -> Reason | None
     if foreign_recipient and (reply.code == "556" or detail == "1.10"):
         return Reason.FOREIGN_DOMAIN
     row = _row_of(reply, foreign_recipient)
+    weak = row is None or (not row.plain and row.reason in (None, Reason.UNKNOWN_USER))
+    if weak and reply.digit == "5" and _LISTS.search(_text_of(reply)):
+        return Reason.CLIENT_BLOCKED
     if row:
         return row.reason
-    if reply.digit == "5" and _LISTS.search(_text_of(reply)):
-        return Reason.CLIENT_BLOCKED
     # RFC 5321 4.2.1: any 4yz is a transient failure, whatever else it leaves unsaid.
     return _CODES.get(detail) or (Reason.TEMPORARY_FAILURE if reply.digit == "4" else None)
 

@@ -77,11 +77,17 @@ _NO_SUCH = (
     r"|unrecogni[sz]ed|undeliverable|un?route?able|incorrect|wrong|bad|bogus|misspelled"
     r"|(?:no|not|isnt|not an?|isnt an?|not any|not our|isnt our|not of our)"
     r"(?: (?:known|valid|local|existing|such|active|mail|matching|registered|current))?"
+    r"|(?:does not|doesnt|dont|do not) have(?: an?| any)?"
     r"|(?:does not|doesnt|dont|do not) know(?: this| that| any| the)?|never heard of"
     r"|(?:could not|couldnt|cannot|cant|unable to|failed to|didnt) (?:find|locate|accept)"
     r"(?: the| any| that| a| your| this)?"
-    r"|there(?: i)?s no|(?:has|have) no|nobody)"
+    r"|there(?: i)?s no|(?:has|have) no(?: record of)?(?: this| the| that)?|nobody)"
 )
+_NO = (
+    r"(?:not|no|never|cannot|cant|isnt|wasnt|doesnt|dont|couldnt|unable|nobody|unknown|removed"
+    r"|deleted|closed|expired|left|gone)"
+)
+
 _RELAY = r"(?:relay(?:ing|ed(?! through| via| by))?|gatewaying|forwarding)"
 _DENIED = (
     r"(?:denied|prohibited|forbidden|disallowed|refused|rejected|restricted|disabled"
@@ -94,7 +100,9 @@ _MAY_NOT = (
     r"(?:not|no|cannot|cant|can not|wont|dont|doesnt|unable to|unauthori[sz]ed|refus\w+ to|isnt"
     r"|decline to|without|arent|denied|illegal|prohibit\w*|forbidden|disallow\w*|never)"
 )
-_AUTHENTICATION = r"(?:authentication|authenticated?|authenticating|authorization|auth|log ?in)"
+_AUTHENTICATION = (
+    r"(?:authentication|authenticated?|authenticating|authorization|auth|log(?:ged)? ?(?:in|on))"
+)
 
 TABLE: tuple[Row, ...] = (
     Row(Reason.GREYLISTED, (
@@ -102,13 +110,14 @@ TABLE: tuple[Row, ...] = (
         "mail is temporarily denied", "temporary rejected", "internal resource",
         "recipient address rejected service temporarily",
     )),
+    Row(Reason.CLIENT_BLOCKED, ("client host rejected", "tr(?:ied|ying) to relay")),
     # What sounds like a blocked client and is not.
     Row(Reason.UNKNOWN_USER, (
         "may not exist", "mailbox unavailable or access denied", "mailing list expansion problem",
     ), plain=True),
     Row(Reason.RELAYING_DENIED, (
         f"{_RELAY} (?:is |was |has been |attempt )?(?:attempt )?{_DENIED}"
-        "(?! (?:using|because of (?:spam|abuse)|errors|attempts|messages|failures|too))",
+        "(?! (?:using|because of (?:spam|abuse)|errors|attempts|messages|failures|too|[0-9]+ times))",
         "(?:allowed|permitted|authori[sz]ed|permission|configured) to relay",
         "insecure mail relay", "not an open relay", "no open relay",
         r"open relay(?:ing)? (?:is )?not", rf"{_RELAY} access",
@@ -130,9 +139,11 @@ TABLE: tuple[Row, ...] = (
     )),
     Row(Reason.CLIENT_BLOCKED, ("fix reverse dns",)),
     Row(Reason.SENDER_REFUSED, (
-        "sender verif\\w*", "sender address (?:verif|reject)\\w*", "verification failed for",
+        "sender verif\\w*", "sender address (?:verif|reject)\\w*",
+        "verification failed for(?! recipient)",
         r"call(?:out|back) (?:setup|verification) failed while verifying", "refuse bounces",
-        "by the (?:recipient|user|owner)", "callback setup failed",
+        "by th(?:e|is) (?:recipient|user|owner)", "(?:allowed|permitted|using) to send",
+        "callback setup failed",
         rf"sender{_GAP2}(?:rejected|denied|refused|blocked|unknown|invalid|prohibited|not)",
         r"sender (?:domain|email)", r"(?:invalid|unknown|null|empty|bad|fake) sender", r"spoof\w*",
         "domain of sender", "sending domain", "envelope sender", "as this sender",
@@ -155,15 +166,16 @@ TABLE: tuple[Row, ...] = (
         "(?:unknown|invalid|nonexistent|non existent|bad) (?:users|recipients|mailboxes"
         "|addresses|accounts|rcpts)", "repeated(?:ly)?", "botnet", "zombie", "compromised",
         "penalty", "client host", "your access to", r"relay test\w*",
-        r"scans|scanning|port scan\w*", "forged", r"guess\w*", "backscatter", r"prob(?:ing|es)",
+        "(?:[0-9]+|several|many) times", r"scans|scanning|port scan\w*", "forged", r"guess\w*",
+        "backscatter", r"prob(?:ing|es)",
         "relay(?:ing|ed)? (?:of )?(?:spam|junk|abuse|bulk|for spammers)", "spam relay(?:ing)?",
     )),
     Row(Reason.RELAYING_DENIED, (
         f"{_RELAY}{_GAP4}{_DENIED}", f"{_MAY_NOT}(?: (?!use|via|isps)\\S+){{0,4}} {_RELAY}",
-        f"{_RELAY} (?:requires|needs) ", f"credentials for {_RELAY}", r"not accept mail for",
-        "rcpthosts", "non accepted domain", "non local", "relaying", "relay operation",
-        r"only relays?", r"relay\w* (?:\S+ )?only", r"need (?:\S+ ){0,2}to relay",
-        f"{_AUTHENTICATION}{_GAP4}relay",
+        f"{_RELAY} (?:requires|needs) ", f"credentials for {_RELAY}",
+        r"(?:not|doesnt|dont|wont|cannot|cant) accept (?:e ?)?mail for", "rcpthosts",
+        "non accepted domain", "non local", "relaying", "relay operation", r"only relays?",
+        r"relay\w* (?:\S+ )?only", r"need (?:\S+ ){0,2}to relay", f"{_AUTHENTICATION}{_GAP4}relay",
     ), plain=True),
     Row(Reason.FOREIGN_DOMAIN, (
         "domain not found", "domain does not accept", "domain doesnt accept", "accepts no mail",
@@ -176,11 +188,14 @@ TABLE: tuple[Row, ...] = (
         "senders?", "envelope from", "mail from (?:unknown|address|command|user|is|not)",
         "(?:return|reply) address", "reverse path",
     )),
-    Row(Reason.TEMPORARY_FAILURE, ("unverified address", "address verification in progress")),
+    Row(Reason.TEMPORARY_FAILURE, ("recipient address rejected unverified address",)),
+    Row(Reason.TEMPORARY_FAILURE, (
+        "unverified address", "address verification in progress",
+    ), digits="4"),
     Row(Reason.MAILBOX_FULL, (
-        rf"(?:mail ?box|account|user|recipient|inbox){_CLAUSE}(?: \S+){{0,3}} (?:over)?quota",
-        "recipient address rejected quota", "(?:mailbox|inbox) (?:is )?full", "overquota",
-        "full mailbox", "out of storage", "storage limit", "storage allocation",
+        rf"(?:mail ?box|account|user|recipient|inbox){_CLAUSE}(?: (?!rejected)\S+){{0,3}} (?:over)?quota",
+        "recipient address rejected quota exceeded mailbox", "(?:mailbox|inbox) (?:is )?full",
+        "overquota", "full mailbox", "out of storage", "storage limit", "storage allocation",
         "mailbox size limit",
     )),
     Row(Reason.MAILBOX_DISABLED, (
@@ -190,16 +205,20 @@ TABLE: tuple[Row, ...] = (
         "(?:address|account) unavailable",
     )),
     Row(Reason.UNKNOWN_USER, (
-        f"{_RECIPIENT}{_CLAUSE}{_GAP4}{_IS_WRONG}",
+        rf"{_RECIPIENT}{_CLAUSE}(?: (?!unavailable)\S+){{0,4}} {_IS_WRONG}",
         f"{_NO_SUCH}(?: e ?mail| virtual| local)? {_RECIPIENT}",
         "recipient address rejected access denied", r"doesnt have an? (?:\S+ )?account",
         r"not listed in (?:\S+ ){0,2}(?:directory|domino|public|address book)",
-        "no one (?:here )?by that name", "nobody (?:here )?(?:by|with)",
+        "no one (?:here )?by that name", "(?:no such|unknown) (?:list|group)",
+        "prohibited recipient",
+        rf"[45][0-9]{{2}} (?:sorry |error )?(?:is |was )?{_IS_WRONG}(?= $| (?:here|in|on|at|to|by|any) )"
+        "(?!.* (?:dns|ips?|ipaddr|ptr|reverse) )", "nobody (?:here )?(?:by|with)",
         "know (?:anyone|anybody|nobody)", r"(?:not|isnt) (?:one )?of our \w+",
         "has left (?:our|the)", "(?:host|server|system) (?:does not|doesnt) know",
         "mail stored or", r"resolve to a \w+", "badrcptto", "badrecipientto",
         "utilisateur inconnu", "destinataire (?:inconnu|invalide)", r"unbekannt\w*", "no existe",
-        "sconosciut[oa]", "nie istnieje", "desconocid[oa]",
+        "non esiste", "nexiste pas", "existiert nicht", "sconosciut[oa]", "nie istnieje",
+        "desconocid[oa]",
     ), plain=True),
     Row(Reason.AUTHENTICATION_NEEDED, (
         rf"{_AUTHENTICATION}{_GAP4}(?:required|needed|necessary|first|mandatory|enabled)",
@@ -219,15 +238,18 @@ TABLE: tuple[Row, ...] = (
         "problem occurred ask your",
     )),
     Row(Reason.RELAYING_DENIED, (
-        "(?:handle|accept|take|accepting) (?:e ?)?mail for",
+        "(?:handle|accept|take|accepting) (?:e ?)?mail for", "do not handle",
+        "not one of (?:our domains|ours)",
+        r"delivery (?:(?!from)\S+ ){0,3}(?:not allowed|not permitted|denied|prohibited)",
         "(?:not|isnt) (?:the |an? )?(?:mail ?server|mail server|mx|mail exchanger) (?:for|of)",
         "delivery is not allowed to this address", r"domain(?: is)? (?:not|isnt) (?:\w+ )?"
-        "(?:hosted|local|handled|served|ours|known|configured)", "dont host",
-        "(?:not|isnt) hosted(?: here| on| by)", "(?:not|doesnt) belong here",
-        "no such domain (?:here|at this)", "not (?:our|a local) domain", "not (?:a )?gateway",
-        "do not forward", "not responsible for",
-        r"mail (?:to|for) (?:\S+ ){0,2}(?:is )?not accepted", "local recipients only",
-        "only local (?:recipients|delivery|users|addresses)",
+        "(?:hosted|local|handled|served|ours|known|configured)",
+        "(?:dont|do not|does not|doesnt) host", "domain (?:is )?unknown",
+        "unknown domain(?! name)", "(?:not|isnt) hosted(?: here| on| by)",
+        "(?:not|doesnt) belong here", "no such domain (?:here|at this)",
+        "not (?:our|a local) domain", "not (?:a )?gateway", "do not forward",
+        "not responsible for", r"mail (?:to|for) (?:\S+ ){0,2}(?:is )?not accepted",
+        "local recipients only", "only local (?:recipients|delivery|users|addresses)",
         "(?:external|remote|foreign|outside) (?:recipients?|domains?|address(?:es)?|destinations?)",
     ), plain=True),
     # No reason of the table: our words were wrong, or came at the wrong time.
@@ -246,22 +268,28 @@ TABLE: tuple[Row, ...] = (
         "neighbou?rhood", r"bann?(?:ed|s)?", r"delist\w*", r"white ?list\w*", r"allow ?list\w*",
     ), digits="5"),
     Row(None, (
-        r"\w*spam\w*", "ube", "uce", "junk", "bulk", "unsolicited", r"phish\w*", "sent", "sending",
-        "send", r"originat\w*", "source", "generic", r"abus\w+", "polic(?:y|ies)", "karma",
-        r"score\w*", r"suspicious\w*", r"trust\w*", r"untrusted", r"risk\w*", r"threat\w*",
-        "security", r"violat\w*", r"complain\w*", r"misconfigur\w*", r"filter\w*", "servers?",
-        "system", "area", "rates?", r"limit\w*", "volume", r"retry\w*", "again", "later",
-        r"slow\w*", "quickly", "wait", "hours?", "minutes?", "seconds?", "you", r"your\w*", "we",
-        "us", "our", "acl", "access list", r"sessions?", r"attempt\w*", r"enumerat\w*",
+        r"\w*spam\w*", "ube", "uce", "junk", "bulk", "unsolicited", r"phish\w*", "sending",
+        r"originat\w*", "source", "generic", r"abus\w+", "polic(?:y|ies)", "karma", r"score\w*",
+        r"suspicious\w*", r"trust\w*", r"untrusted", r"risk\w*", r"threat\w*", "security",
+        r"violat\w*", r"complain\w*", r"misconfigur\w*", r"filter\w*", "area", "rates?",
+        r"limit\w*", "volume", r"retry\w*", r"slow\w*", "quickly", "wait", "hours?", "minutes?",
+        "seconds?", "acl", "access (?:list|map)", r"sessions?", r"attempt\w*", r"enumerat\w*",
         r"tarpit\w*", "fail2ban", "arc", r"pipelin\w*", "talker", "lf", "crlf", "permission",
         r"fraud\w*", "malicious", r"detect\w*", "command rejected", r"confirm\w*", "history",
         "responsible address", r"prohibit\w*", r"restrict\w*", r"administrative\w*", "welcome",
         "unwanted", r"imperson\w*", "infected", "fake", "unauthenticated", r"authenticat\w*",
-        r"authori[sz]\w*", "bounces?", "null", "from", "contact", "removal", "postmaster",
-        "administrator", "support",
+        r"authori[sz]\w*", "bounces?", "null", "from", "removal", "registered",
         "service (?:is )?(?:currently |temporarily )?(?:unavailable|refused|denied|not available)",
+    ), digits="5"),
+    # A recipient and a "no" in one text outweigh the words that every refusal has.
+    Row(Reason.UNKNOWN_USER, (
+        rf"{_RECIPIENT} (?:\S+ ){{0,8}}{_NO}", rf"{_NO} (?:\S+ ){{0,6}}{_RECIPIENT}",
+    ), digits="5"),
+    Row(None, (
+        "you", r"your\w*", "we", "us", "our", "servers?", "system", "sent", "send", "again",
+        "later", "owner", "contact", "postmaster", "administrator", "support", "not accepting",
         r"(?:mail|messages?|email|connection|transaction|session) (?:\w+ )?"
-        "(?:refused|rejected|denied|failed|not accepted|terminated|dropped)", "not accepting",
+        "(?:refused|rejected|denied|failed|not accepted|terminated|dropped)",
     ), digits="5"),
     Row(Reason.MAILBOX_FULL, ("quota",)),
     Row(Reason.UNKNOWN_USER, (
