@@ -117,7 +117,7 @@ TABLE: tuple[Row, ...] = (
     ), plain=True),
     Row(Reason.RELAYING_DENIED, (
         f"{_RELAY} (?:is |was |has been |attempt )?(?:attempt )?{_DENIED}"
-        "(?! (?:using|because of (?:spam|abuse)|errors|attempts|messages|failures|too|[0-9]+ times))",
+        "(?! (?:using|because of (?:spam|abuse)|errors|attempts|failures|too|[0-9]+ times))",
         "(?:allowed|permitted|authori[sz]ed|permission|configured) to relay",
         "insecure mail relay", "not an open relay", "no open relay",
         r"open relay(?:ing)? (?:is )?not", rf"{_RELAY} access",
@@ -134,7 +134,7 @@ TABLE: tuple[Row, ...] = (
         "unexpected volume", "unusual rate", "at a rate", "frequency", r"concurrent",
         "connection limit", "sending limit", "(?:number|percentage|amount|volume|rate) of",
         "queue quota", "slow down", "(?<!size )limit (?:exceeded|reached)",
-        "of (?:the |your )?(?:recipients|rcpts|messages|mails)", r"flood\w*", "previous errors",
+        "of (?:the |your )?(?:recipients|rcpts)", r"flood\w*", "previous errors",
         "user complaints", "try again later closing connection",
     )),
     Row(Reason.CLIENT_BLOCKED, ("fix reverse dns",)),
@@ -193,7 +193,7 @@ TABLE: tuple[Row, ...] = (
         "unverified address", "address verification in progress",
     ), digits="4"),
     Row(Reason.MAILBOX_FULL, (
-        rf"(?:mail ?box|account|user|recipient|inbox){_CLAUSE}(?: (?!rejected)\S+){{0,3}} (?:over)?quota",
+        rf"(?:mail ?box|account|user|recipient){_CLAUSE}(?: (?!rejected)\S+){{0,3}} (?:over)?quota",
         "recipient address rejected quota exceeded mailbox", "(?:mailbox|inbox) (?:is )?full",
         "overquota", "full mailbox", "out of storage", "storage limit", "storage allocation",
         "mailbox size limit",
@@ -211,7 +211,7 @@ TABLE: tuple[Row, ...] = (
         r"not listed in (?:\S+ ){0,2}(?:directory|domino|public|address book)",
         "no one (?:here )?by that name", "(?:no such|unknown) (?:list|group)",
         "prohibited recipient",
-        rf"[45][0-9]{{2}} (?:sorry |error )?(?:is |was )?{_IS_WRONG}(?= $| (?:here|in|on|at|to|by|any) )"
+        rf"[45][0-9]{{2}} (?:sorry |error )?(?:is |was )?{_IS_WRONG}(?= $| (?:here|in|on|at|to) )"
         "(?!.* (?:dns|ips?|ipaddr|ptr|reverse) )", "nobody (?:here )?(?:by|with)",
         "know (?:anyone|anybody|nobody)", r"(?:not|isnt) (?:one )?of our \w+",
         "has left (?:our|the)", "(?:host|server|system) (?:does not|doesnt) know",
@@ -222,7 +222,7 @@ TABLE: tuple[Row, ...] = (
     ), plain=True),
     Row(Reason.AUTHENTICATION_NEEDED, (
         rf"{_AUTHENTICATION}{_GAP4}(?:required|needed|necessary|first|mandatory|enabled)",
-        rf"(?:requires?|need|must|turn on|enable|not|without|no|please|first){_GAP4}"
+        rf"(?:requires?|needs?|only|must|turn on|enable|not|without|no|please|first){_GAP4}"
         rf"{_AUTHENTICATION}", "log ?in first", "(?:have|has) to (?:log ?in|authenticate)",
         "(?:pop|check your mail) before",
     )),
@@ -238,15 +238,15 @@ TABLE: tuple[Row, ...] = (
         "problem occurred ask your",
     )),
     Row(Reason.RELAYING_DENIED, (
-        "(?:handle|accept|take|accepting) (?:e ?)?mail for", "do not handle",
+        "(?:handle|accept|take|accepting) (?:e ?)?mail for", "do not (?:handle|serve)",
         "not one of (?:our domains|ours)",
         r"delivery (?:(?!from)\S+ ){0,3}(?:not allowed|not permitted|denied|prohibited)",
         "(?:not|isnt) (?:the |an? )?(?:mail ?server|mail server|mx|mail exchanger) (?:for|of)",
         "delivery is not allowed to this address", r"domain(?: is)? (?:not|isnt) (?:\w+ )?"
         "(?:hosted|local|handled|served|ours|known|configured)",
         "(?:dont|do not|does not|doesnt) host", "domain (?:is )?unknown",
-        "unknown domain(?! name)", "(?:not|isnt) hosted(?: here| on| by)",
-        "(?:not|doesnt) belong here", "no such domain (?:here|at this)",
+        "unknown domain(?! name)", "(?:not|isnt) hosted(?: here| on| by)", "not belong",
+        "doesnt belong", "not a domain", "outside of our", "no such domain (?:here|at this)",
         "not (?:our|a local) domain", "not (?:a )?gateway", "do not forward",
         "not responsible for", r"mail (?:to|for) (?:\S+ ){0,2}(?:is )?not accepted",
         "local recipients only", "only local (?:recipients|delivery|users|addresses)",
