@@ -79,5 +79,7 @@ def meets(reply: Reply, pattern: str) -> bool:
     if reply.enhanced:
         wanted = pattern[:-1] if pattern.endswith("x") else pattern
         return reply.enhanced == wanted or (wanted != pattern and reply.enhanced.startswith(wanted))
-    # 50z and 52z complain of our command or host (RFC 5321 4.2.3), not of the recipient.
-    return pattern[0] == "5" and reply.permanent and reply.code[1] not in "02"
+    # 50z, 52z and 555 complain of our command or host (RFC 5321 4.2.3, 4.1.1.11), 53z of the
+    # login (RFC 4954 4), 552 of room: none of the recipient.
+    about_us = reply.code[1] in "023" or reply.code in ("552", "555")
+    return pattern[0] == "5" and reply.permanent and not about_us

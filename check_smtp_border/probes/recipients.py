@@ -11,12 +11,12 @@ from check_smtp_border.border.facts import Recipient, Visit
 from check_smtp_border.names import enumerated
 from check_smtp_border.probes.session import untested_without_tls
 from check_smtp_border.probes.wording import (
-    BESIDE_THE_POINT,
     because,
     belongs_to_tls,
     deed,
     helpful_options,
     level_of,
+    proves_nothing,
     whom,
 )
 from check_smtp_border.settings import Settings
@@ -55,6 +55,12 @@ _RIGHT_REASONS = {
         }
     ),
 }
+_ABOUT_THE_RECIPIENT = frozenset(
+    {Reason.UNKNOWN_USER, Reason.MAILBOX_DISABLED, Reason.MAILBOX_FULL}
+)
+_ABOUT_RELAYING = frozenset({Reason.RELAYING_DENIED, Reason.AUTHENTICATION_NEEDED})
+# Whom stock configurations exempt from their checks of the client (RFC 5321 4.5.1, RFC 2142).
+_EXEMPT = ("postmaster", "abuse")
 _IN_GENERAL = {Recipient.UNKNOWN: "unknown users", Recipient.RELAY: "relaying"}
 _ACCEPTED = {Recipient.UNKNOWN: "unknown-accepted", Recipient.RELAY: "relay-accepted"}
 _UNEXPECTED = {Recipient.UNKNOWN: "unknown-unexpected", Recipient.RELAY: "relay-unexpected"}
@@ -85,6 +91,23 @@ def is_right(reply: Reply, reason: Reason | None, settings: Settings, recipient:
         return True
     right = (reply.code[0], reason) in _RIGHT_REASONS[recipient]
     return right and _given(settings, recipient) is None
+
+
+def needs_own_mailbox(
+    reply: Reply, reason: Reason | None, settings: Settings, recipient: Recipient
+) -> bool:
+    """Whether a refusal proves nothing because the valid user is postmaster or abuse.
+
+    These are accepted where a client is refused everything else, so their acceptance is no
+    control. Only a refusal counts that says it is about the recipient, or, for relaying, about
+    relaying. A pattern that the operator gave outranks this.
+    """
+    local_part = settings.valid_user.rpartition("@")[0].lower()
+    if local_part not in _EXEMPT or reply.completed or _given(settings, recipient):
+        return False
+    if (reply.enhanced or "").startswith("5.1.") or reason in _ABOUT_THE_RECIPIENT:
+        return False
+    return not (recipient is Recipient.RELAY and reason in _ABOUT_RELAYING)
 
 
 def _given(settings: Settings, recipient: Recipient) -> tuple[str, ...] | None:
@@ -170,12 +193,9 @@ def _alike(seen: Visit) -> tuple[Recipient, ...]:
 
 
 def _same_refusal(seen: Visit, recipient: Recipient) -> bool:
-    """The same codes and the same reason: `550 Unrouteable address` is not `550 relay not
-    permitted`."""
+    """The valid user was refused too, by the same refusal."""
     valid, reply = seen.replies.get(Recipient.VALID), seen.replies.get(recipient)
-    if not valid or not reply or valid.completed:
-        return False
-    return reply.codes == valid.codes and reason_of(reply) == reason_of(valid)
+    return bool(valid and reply and not valid.completed and _same(valid, reply))
 
 
 def _named(recipients: Sequence[Recipient], settings: Settings) -> str:
@@ -204,8 +224,12 @@ def _negative(seen: Visit, recipient: Recipient, reply: Reply, settings: Setting
     if _same_refusal(seen, recipient):
         text = f"leaves {about} untested, the valid user got the same refusal"
         verdict = base._replace(text=text, covered_by=_VALID_FINDINGS)
-    elif reply.permanent and reason in BESIDE_THE_POINT:
-        verdict = _inconclusive(seen, recipient, reply, reason, settings, base)
+    elif proves_nothing(reply, reason):
+        remarks = helpful_options(reason, settings)
+        verdict = _inconclusive(seen, recipient, reason, settings, base, remarks)
+    elif needs_own_mailbox(reply, reason, settings, recipient):
+        remarks = ("give a mailbox of your own as ADDRESS",)
+        verdict = _inconclusive(seen, recipient, reason, settings, base, remarks)
     elif is_right(reply, reason, settings, recipient):
         claim = _accepts_or_refuses(reply, _IN_GENERAL[recipient])
         text = f"{deed(reply)} {about}"
@@ -233,25 +257,22 @@ def _negative(seen: Visit, recipient: Recipient, reply: Reply, settings: Setting
 def _inconclusive(
     seen: Visit,
     recipient: Recipient,
-    reply: Reply,
     reason: Reason | None,
     settings: Settings,
     base: Verdict,
+    remarks: tuple[str, ...],
 ) -> Verdict:
     """A refusal that proves nothing; where both got the same one, it is said once."""
     unknown, relay = (seen.replies.get(one) for one in (Recipient.UNKNOWN, Recipient.RELAY))
     about = whom(settings, recipient)
     covered_by: tuple[str, ...] = ()
-    if (
-        unknown
-        and relay
-        and unknown.codes == relay.codes
-        and reason_of(unknown) == reason_of(relay)
-    ):
+    if unknown and relay and _same(unknown, relay):
         about = _named((Recipient.UNKNOWN, Recipient.RELAY), settings)
         covered_by = () if recipient is Recipient.UNKNOWN else ("unknown-inconclusive",)
-    return base._replace(
-        text=f"refuses {about} for a reason that proves nothing{because(reason)}",
-        covered_by=covered_by,
-        remarks=helpful_options(reason, settings),
-    )
+    text = f"refuses {about} for a reason that proves nothing{because(reason)}"
+    return base._replace(text=text, covered_by=covered_by, remarks=remarks)
+
+
+def _same(one: Reply, other: Reply) -> bool:
+    """The same codes and the same reason: `550 Unrouteable address` is not `550 relay denied`."""
+    return one.codes == other.codes and reason_of(one) == reason_of(other)
