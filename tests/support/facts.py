@@ -28,7 +28,7 @@ from check_smtp_border.probes import opened
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reply import Reply, ReplyReader
 from check_smtp_border.summary import BorderSummary
-from check_smtp_border.verdict import Verdict
+from check_smtp_border.verdict import Level, Verdict
 
 SETTINGS = Settings(
     valid_user="valid.email@example.com",
@@ -90,6 +90,11 @@ def unreached(*facts: str) -> dict[str, None]:
 def judged(room: str, seen: Visit | Survey, **settings: Any) -> list[Verdict]:
     """Return what a room says of what was seen, with these settings changed."""
     return list(opened(room).judge(seen, SETTINGS._replace(**settings)))
+
+
+def said(room: str, seen: Visit | Survey, **settings: Any) -> list[tuple[Level, str]]:
+    """Return state and finding of each verdict of a room."""
+    return [(one.level, one.finding) for one in judged(room, seen, **settings)]
 
 
 def found(
