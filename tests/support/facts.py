@@ -120,7 +120,9 @@ def found(
         domain = MailDomain(settings.domain, Publication.MX, hosts)
     else:
         hosts = domain.hosts
-    survey = Survey(domain, hosts, visits, (not_visited,) if not_visited else ())
+    apart = (not_visited,) if not_visited else ()
+    dns_seconds = 0.25 if domain else None
+    survey = Survey(domain, hosts, visits, apart, seconds=0.5, dns_seconds=dns_seconds)
     border = Border(settings, take_survey=lambda _: survey)
     check = Check(border, *contexts(settings), BorderSummary(settings))
     check()

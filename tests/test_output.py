@@ -1,0 +1,195 @@
+"""What -v, -vv and -vvv add to line 1, and that nothing printed can harm its reader."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from check_smtp_border.border.facts import MailDomain, MailHost, Publication, Visit
+from check_smtp_border.smtp.reply import DialogueLine
+from tests.support.facts import SETTINGS, found, output, to_everyone, unreached
+from tests.support.facts import visited as at
+from tests.support.replies import EXPIRING, GONE, NO_HANDSHAKE, TLS_ONLY, UNDER_TLS
+
+NAMED = SETTINGS._replace(hostnames=("192.0.2.1", "192.0.2.2"))
+NOBODY = unreached("valid", "unknown", "relay")
+MX1 = MailHost("mx1.example.com", 10, ("192.0.2.1",))
+MX2 = MailHost("mx2.example.com", 20)
+
+
+def test_v_says_every_expectation_at_every_address() -> None:
+    steps = {"connect": 0.004, "banner": 0.0126, "rcpt_relay": 1.5, "rset": 9.0}
+    check = found(at(seconds=steps), at("192.0.2.2", relay="250 2.1.5 Ok"))
+    assert output(check, verbose=1)[1:] == [
+        "[OK] example.com: MX 10 mx1.example.com, 20 mx2.example.com",
+        "[OK] mx1.example.com [192.0.2.1]: greets: 220 mx.example.com ESMTP (0.013s)",
+        "[OK] mx1.example.com [192.0.2.1]: accepts valid user valid.email@example.com:"
+        " 250 2.1.5 Ok",
+        "[OK] mx1.example.com [192.0.2.1]: refuses unknown user invalid@example.com:"
+        " 550 5.1.1 User unknown",
+        "[OK] mx1.example.com [192.0.2.1]: refuses relaying to test@example.net:"
+        " 554 5.7.1 Relay access denied (1.500s)",
+        "[OK] mx1.example.com [192.0.2.1]: STARTTLS not used",
+        "[OK] mx2.example.com [192.0.2.2]: greets: 220 mx.example.com ESMTP",
+        "[OK] mx2.example.com [192.0.2.2]: accepts valid user valid.email@example.com:"
+        " 250 2.1.5 Ok",
+        "[OK] mx2.example.com [192.0.2.2]: refuses unknown user invalid@example.com:"
+        " 550 5.1.1 User unknown",
+        "[CRITICAL] mx2.example.com [192.0.2.2]: accepts relaying to test@example.net:"
+        " 250 2.1.5 Ok (expected 5.7.x,5.1.x,5.4.1) [relay-accepted]",
+        "[OK] mx2.example.com [192.0.2.2]: STARTTLS not used",
+        "mx1.example.com [192.0.2.1]: from 192.0.2.99 as monitor.example,"
+        " smtp.test@monitor.example: connect 0.004s, banner 0.013s, rcpt_relay 1.500s",
+        "mx2.example.com [192.0.2.2]: from 192.0.2.99 as monitor.example,"
+        " smtp.test@monitor.example:",
+    ]
+
+
+def _said(*visits: Visit, verbose: int = 1, **more: Any) -> list[str]:
+    settings = more.pop("settings", SETTINGS)._replace(verbose=verbose)
+    return output(found(*visits, settings=settings, **more), verbose)[1:]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"relay": "454 4.7.1 Relay access denied"},
+            "[OK] mx1.example.com [192.0.2.1]: defers relaying to test@example.net:"
+            " 454 4.7.1 Relay access denied (deferred, not refused for good)",
+        ),
+        # The id is that of the finding that speaks for it on line 1.
+        (
+            {"valid": GONE, "unknown": GONE},
+            "[WARNING] mx1.example.com [192.0.2.1]: unknown user invalid@example.com untested,"
+            " the valid user got the same refusal: 550 5.1.1 mailbox unavailable"
+            " [valid-refused]",
+        ),
+        (
+            {"tls": NO_HANDSHAKE, "mail": TLS_ONLY, **NOBODY},
+            "[WARNING] mx1.example.com [192.0.2.1]: MAIL FROM smtp.test@monitor.example"
+            " untested without TLS: 530 5.7.0 Must issue a STARTTLS command first"
+            " [starttls-broken]",
+        ),
+        (
+            {"tls": NO_HANDSHAKE, **to_everyone(TLS_ONLY)},
+            "[WARNING] mx1.example.com [192.0.2.1]: unknown user invalid@example.com untested,"
+            f" the valid user got the same refusal: {TLS_ONLY} [starttls-broken]",
+        ),
+        ({"local_address": ""}, "mx1.example.com [192.0.2.1]: no connection"),
+    ],
+)
+def test_v_says_what_line_1_leaves_out(changes: dict[str, Any], line: str) -> None:
+    assert line in _said(at(**changes))
+
+
+def test_v_says_which_cipher_was_agreed_on_and_how_long_it_took() -> None:
+    said = _said(at(tls=UNDER_TLS, seconds={"starttls": 0.25}))
+    assert "[OK] mx1.example.com [192.0.2.1]: TLSv1.3 TLS_AES_256 (0.250s)" in said
+
+
+def test_v_says_that_a_domain_has_no_mx() -> None:
+    domain = MailDomain(
+        "example.com", Publication.IMPLICIT_MX, (MailHost("example.com", 0, ("192.0.2.1",)),)
+    )
+    said = _said(at("192.0.2.1", "example.com"), domain=domain)
+    assert said[0] == "[OK] example.com: no MX, its own address is its border (implicit MX)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "line"),
+    [
+        (
+            {"fqdn": "[192.0.2.99]", "sender": ""},
+            {"fqdn": None, "sender": ""},
+            "from 192.0.2.99 as [192.0.2.99] (this host has no FQDN), null sender:",
+        ),
+        ({"sender": ""}, {"sender": ""}, "from 192.0.2.99 as monitor.example, null sender:"),
+    ],
+)
+def test_v_says_who_we_said_we_are(
+    changes: dict[str, str], options: dict[str, Any], line: str
+) -> None:
+    said = _said(at(**changes), settings=SETTINGS._replace(**options))
+    assert said[-1] == f"mx1.example.com [192.0.2.1]: {line}"
+
+
+def test_v_names_all_hosts_of_an_address_once() -> None:
+    names = [f"mx{number}.example.com" for number in range(6)]
+    said = _said(at("192.0.2.1", *names))
+    assert said[-1].startswith(f"{', '.join(names)} [192.0.2.1]: from ")
+    assert all(line.count("mx5.example.com") == 0 for line in said[1:-1])
+
+
+def test_vv_shows_one_dialogue_after_the_other() -> None:
+    hello = (
+        DialogueLine(0.0, "*", "connect to 192.0.2.1 port 25"),
+        DialogueLine(0.0126, "S", "220 mx.example.com ESMTP"),
+        DialogueLine(0.013, "C", "MAIL FROM:<>"),
+    )
+    visits = at(dialogue=hello), at("192.0.2.2", dialogue=hello[1:])
+    assert _said(*visits, verbose=2)[-7:] == [
+        "dialogue with mx1.example.com [192.0.2.1]",
+        "0.000s *: connect to 192.0.2.1 port 25",
+        "0.013s S: 220 mx.example.com ESMTP",
+        "0.013s C: MAIL FROM:",
+        "dialogue with mx2.example.com [192.0.2.2]",
+        "0.013s S: 220 mx.example.com ESMTP",
+        "0.013s C: MAIL FROM:",
+    ]
+    assert not any("dialogue" in line for line in _said(*visits, verbose=1))
+
+
+def test_vvv_shows_dns_tls_and_the_certificate() -> None:
+    hosts = (
+        MX1._replace(addresses=("192.0.2.1", "2001:db8::1"), canonical_name="host.example.net"),
+        MX2._replace(failure="192.0.2.53 answered SERVFAIL"),
+        MX2._replace(name="mx3.example.com", preference=30),
+    )
+    said = _said(
+        at(tls=EXPIRING), verbose=3, domain=MailDomain("example.com", Publication.MX, hosts)
+    )
+    assert said[-6:] == [
+        "DNS: example.com: MX",
+        "DNS: mx1.example.com is host.example.net (preference 10): 192.0.2.1, 2001:db8::1",
+        "DNS: mx2.example.com (preference 20): 192.0.2.53 answered SERVFAIL",
+        "DNS: mx3.example.com (preference 30): no address",
+        "TLS: mx1.example.com [192.0.2.1]: TLSv1.3 TLS_AES_256",
+        "certificate: mx1.example.com [192.0.2.1]: CN=mx1.example.com, issued by CN=Some CA,"
+        " until 2026-12-31 (9.6 days), names mx1.example.com",
+    ]
+
+
+def test_vvv_shows_no_dns_where_none_was_asked() -> None:
+    said = _said(at("192.0.2.1", "192.0.2.1"), verbose=3, settings=NAMED)
+    assert [line for line in said if line.startswith(("DNS", "TLS", "certificate"))] == []
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2, 3])
+def test_perfdata_stand_on_line_1_alone(verbose: int) -> None:
+    lines = output(found(at(seconds={"connect": 0.125})), verbose)
+    assert lines[0].endswith(" | time=0.5s;;;0 dns=0.25s;;;0 connect=0.125s;;;0")
+    assert "|" not in "".join(lines[1:])
+    assert (len(lines) > 1) is (verbose > 0)
+
+
+HARMFUL = "<b>bold</b> | time=0.001s;;;0 \\n\\c \x1b[31m\x07\x00 `id` \xe2\x80\xae\xff"
+
+
+def test_hostile_text_is_harmless_in_every_line() -> None:
+    hostile = at(
+        "192.0.2.1",
+        f"mx.{HARMFUL}.example",
+        **to_everyone(f"550 5.1.1 {HARMFUL}"),
+        greeting=f"220 {HARMFUL}",
+        dialogue=(DialogueLine(0.1, "S", HARMFUL),),
+        seconds={"banner": 0.1},
+    )
+    lines = output(found(hostile, settings=SETTINGS._replace(verbose=3)), verbose=3)
+    assert all(re.fullmatch(r"[ -~]+", line) for line in lines)
+    assert not set("".join(lines)) & set("<>\\`")
+    assert [line.count("|") for line in lines] == [1] + [0] * (len(lines) - 1)
+    assert "warning: removed illegal characters" not in "".join(lines)
+    assert "refuses everyone alike" in lines[0]
