@@ -22,7 +22,7 @@ from nagiosplugin import (
 
 from check_smtp_border.border.facts import Probed, Survey, Visit
 from check_smtp_border.border.resource import Measured
-from check_smtp_border.probes import ALWAYS, PER_ADDRESS, TIMED, Entry, asked, opened
+from check_smtp_border.probes import ALWAYS, LABELS, PER_ADDRESS, TIMED, Entry, asked, opened
 from check_smtp_border.safety import attempt
 from check_smtp_border.settings import Settings, Threshold
 from check_smtp_border.verdict import Level, Place, Verdict
@@ -167,7 +167,7 @@ class SecondsContext(Context):
 
 
 class PerfdataContext(Context):
-    """Renders everything that was measured, in the order of TIMED: nagiosplugin would sort it."""
+    """Renders everything that was measured, in the order of LABELS: nagiosplugin would sort it."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__("perfdata")
@@ -181,18 +181,22 @@ class PerfdataContext(Context):
         self, metric: Metric, resource: Resource
     ) -> str:
         """Return all labels in one string: each step's slowest, then, if asked for, every one."""
-        measured: tuple[Measured, ...] = metric.value
+        measured: tuple[Measured, ...] = metric.value.seconds
         slowest: dict[str, float] = {}
         for one in measured:
             slowest[one.step] = max(one.seconds, slowest.get(one.step, 0.0))
         warning, critical = _ranges(self._settings.warning), _ranges(self._settings.critical)
-        labels = [
-            _label(step, slowest[step], warning.get(step), critical.get(step))
+        labels = {
+            step: _label(step, slowest[step], warning.get(step), critical.get(step))
             for step in TIMED
             if step in slowest
-        ]
+        }
+        days = metric.value.certificate_days
+        if days is not None and self._settings.certificate_days:
+            labels["certificate_days"] = _days_label(days, *self._settings.certificate_days)
+        ordered = [labels[label] for label in LABELS if label in labels]
         if self._settings.perfdata_per_host:
-            labels += [
+            ordered += [
                 _label(
                     re.sub("[^A-Za-z0-9]", "_", f"{one.host}_{one.place.address}_{one.step}"),
                     one.seconds,
@@ -200,7 +204,7 @@ class PerfdataContext(Context):
                 for one in measured
                 if one.place.address
             ]
-        return " ".join(labels)
+        return " ".join(ordered)
 
 
 # What the timing contexts find; the rooms have their own.
@@ -219,6 +223,12 @@ def contexts(settings: Settings) -> list[Context]:
 
 def _ranges(thresholds: Sequence[Threshold]) -> dict[str, Range]:
     return {threshold.step: Range(threshold.range) for threshold in thresholds}
+
+
+def _days_label(days: float, warning: int, critical: int | None) -> str:
+    """The fewest days that a certificate has left; fewer are worse, below zero too."""
+    limit = "" if critical is None else f"{critical}:"
+    return str(Performance("certificate_days", f"{days:.1f}", "", f"{warning}:", limit))
 
 
 def _label(

@@ -178,8 +178,9 @@ CATALOGUE: tuple[Entry, ...] = (
 )
 PER_ADDRESS = (Scope.ADDRESS, Scope.MAILBOX)
 
-# What -w and -c may name, and the labels of the perfdata, in their order.
+# What -w and -c may name, and all labels of the perfdata, in their order.
 TIMED = ("time", "dns", *STEPS, *(entry.label for entry in CATALOGUE))
+LABELS = ("time", "dns", *STEPS, "certificate_days", *(entry.label for entry in CATALOGUE))
 
 
 class Room(Protocol):

@@ -85,7 +85,8 @@ def _failed(seen: Visit, failure: Failure, level: Level, settings: Settings) -> 
         text = f"hangs up twice on {whom(settings, recipient)}: {failure.text}"
     if delivers(settings) and not seen.delivery and seen.takes_valid_user:
         remarks += ("the test message was not sent",)
-    return Verdict(level, seen.place, text, finding, remarks=remarks)
+    same_as = (finding, failure.cause or failure.text, *remarks)
+    return Verdict(level, seen.place, text, finding, same_as, remarks=remarks)
 
 
 def _hung_up_twice(seen: Visit, recipient: Recipient) -> bool:

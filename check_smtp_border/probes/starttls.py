@@ -39,7 +39,9 @@ def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
     if not seen.replies and not seen.mail and not seen.failure:
         remarks = ("no recipient could be asked",)
         level = level if seen.others_answer else Level.CRITICAL
-    same_as = (finding, *tls.reply.codes) if tls.reply and not tls.error else ()
+    same_as: tuple[str | None, ...] = (finding, tls.cause, *remarks)
+    if tls.reply and not tls.error:
+        same_as = (finding, *tls.reply.codes)
     yield Verdict(
         level,
         seen.place,
