@@ -40,13 +40,23 @@ class Judged(Result):
 
     verdicts: tuple[Verdict, ...]
 
-    def __new__(cls, verdicts: Iterable[Verdict], metric: Metric) -> Judged:
-        verdicts = tuple(verdicts)
+    def __new__(
+        cls, verdicts: Iterable[Verdict], metric: Metric, known: Sequence[str] = ()
+    ) -> Judged:
+        verdicts = tuple(_as_note(one) if one.finding in known else one for one in verdicts)
         level = max((verdict.level for verdict in verdicts), default=Level.OK)
         self = super().__new__(cls, _STATES[level], "", metric)
         assert isinstance(self, Judged)
         self.verdicts = verdicts
         return self
+
+
+def _as_note(verdict: Verdict) -> Verdict:
+    """A finding of --known: while it is a WARNING it does not change the state."""
+    if verdict.level is not Level.WARNING:
+        return verdict
+    remarks = (*verdict.remarks, f"known: {verdict.finding}")
+    return verdict._replace(level=Level.OK, finding="", remarks=remarks)
 
 
 class RoomContext(Context):
@@ -69,7 +79,7 @@ class RoomContext(Context):
             lambda: self._judge(seen, self._settings),
             lambda words: internal_error(level, place, self.name, words),
         )
-        return Judged(verdicts, metric)
+        return Judged(verdicts, metric, self._settings.known)
 
 
 class ProbeContext(Context):
@@ -84,7 +94,8 @@ class ProbeContext(Context):
     def evaluate(self, metric: Metric, resource: Resource) -> Judged:
         """Return the judge's verdicts as a Result."""
         probed, seen = metric.value
-        return Judged(self._verdicts(probed, seen, place_of(seen, self._settings)), metric)
+        verdicts = self._verdicts(probed, seen, place_of(seen, self._settings))
+        return Judged(verdicts, metric, self._settings.known)
 
     def _verdicts(self, probed: Probed, seen: Visit | Survey, place: Place) -> Iterator[Verdict]:
         name = self._entry.name
@@ -205,10 +216,6 @@ class PerfdataContext(Context):
                 if one.place.address
             ]
         return " ".join(ordered)
-
-
-# What the timing contexts find; the rooms have their own.
-FINDINGS = {"slow": "a step or the run takes longer than its range"}
 
 
 def contexts(settings: Settings) -> list[Context]:

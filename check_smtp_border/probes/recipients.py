@@ -22,19 +22,25 @@ from check_smtp_border.probes.wording import (
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reason import Reason, reason_of, says_relaying_denied
 from check_smtp_border.smtp.reply import Reply
-from check_smtp_border.verdict import Claim, Level, Verdict, meets
+from check_smtp_border.verdict import BY_DIGIT, Claim, Finding, Level, Verdict, meets
 
 FINDINGS = {
-    "relay-accepted": "accepts mail for a foreign domain: an open relay",
-    "unknown-accepted": "accepts mail for a user who does not exist: backscatter",
-    "client-refused": "refuses everyone alike, so nothing could be tested",
-    "valid-refused": "refuses the valid user",
-    "valid-deferred": "defers the valid user",
-    "valid-unexpected": "answers the valid user otherwise than expected",
-    "unknown-unexpected": "refuses the unknown user with another code than expected",
-    "relay-unexpected": "refuses relaying with another code than expected",
-    "unknown-inconclusive": "refuses the unknown user for a reason that proves nothing",
-    "relay-inconclusive": "refuses relaying for a reason that proves nothing",
+    "relay-accepted": Finding("CRITICAL", "accepts mail for a foreign domain: an open relay"),
+    "unknown-accepted": Finding(
+        "CRITICAL", "accepts mail for a user who does not exist: backscatter"
+    ),
+    "client-refused": Finding(BY_DIGIT, "refuses everyone alike, so nothing could be tested"),
+    "valid-refused": Finding("CRITICAL", "refuses the valid user"),
+    "valid-deferred": Finding("WARNING", "defers the valid user"),
+    "valid-unexpected": Finding("WARNING", "answers the valid user otherwise than expected"),
+    "unknown-unexpected": Finding(
+        "WARNING", "refuses the unknown user with another code than expected"
+    ),
+    "relay-unexpected": Finding("WARNING", "refuses relaying with another code than expected"),
+    "unknown-inconclusive": Finding(
+        "WARNING", "refuses the unknown user for a reason that proves nothing"
+    ),
+    "relay-inconclusive": Finding("WARNING", "refuses relaying for a reason that proves nothing"),
 }
 
 DEFAULT_PATTERNS = {

@@ -8,14 +8,16 @@ from check_smtp_border.border.facts import Recipient, Tls, Visit
 from check_smtp_border.probes.wording import belongs_to_tls
 from check_smtp_border.settings import Settings, TlsUse
 from check_smtp_border.smtp.reason import reason_of
-from check_smtp_border.verdict import Level, Verdict
+from check_smtp_border.verdict import Finding, Level, Verdict
 
 FINDINGS = {
-    "starttls-injection": "sends plaintext behind its 220 to STARTTLS",
-    "starttls-broken": "offers STARTTLS, and no TLS session comes about",
-    "starttls-missing": "does not offer the STARTTLS that is demanded",
-    "starttls-deferred": "defers STARTTLS",
-    "tls-obsolete": "agrees on a TLS version below 1.2, though TLS is demanded",
+    "starttls-injection": Finding("CRITICAL", "sends plaintext behind its 220 to STARTTLS"),
+    "starttls-broken": Finding("CRITICAL", "offers STARTTLS, and no TLS session comes about"),
+    "starttls-missing": Finding("CRITICAL", "does not offer the STARTTLS that is demanded"),
+    "starttls-deferred": Finding(
+        "WARNING, CRITICAL where TLS is demanded or no recipient could be asked", "defers STARTTLS"
+    ),
+    "tls-obsolete": Finding("WARNING", "agrees on a TLS version below 1.2, though TLS is demanded"),
 }
 
 
