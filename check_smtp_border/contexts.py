@@ -25,6 +25,7 @@ from check_smtp_border.border.resource import Measured
 from check_smtp_border.probes import ALWAYS, LABELS, PER_ADDRESS, TIMED, Entry, asked, opened
 from check_smtp_border.safety import attempt
 from check_smtp_border.settings import Settings, Threshold
+from check_smtp_border.text import duration
 from check_smtp_border.verdict import Level, Place, Verdict
 
 _STATES = {
@@ -134,7 +135,7 @@ def untested(entry: Entry, place: Place, cause: str, settings: Settings) -> Verd
 
 def internal_error(level: Level, place: Place, room: str, words: str) -> Verdict:
     """A mistake of the plugin cost this room its finding."""
-    text = f"the plugin's own mistake in {room}: {words}"
+    text = f"could not be judged by {room}, a mistake of the plugin: {words}"
     return Verdict(level, place, text, "internal-error")
 
 
@@ -165,14 +166,16 @@ class SecondsContext(Context):
     def evaluate(self, metric: Metric, resource: Resource) -> Judged:
         """Return CRITICAL, WARNING or OK."""
         measured: Measured = metric.value
-        what = {"time": "the run", "dns": "the DNS lookup"}.get(measured.step, measured.step)
+        step, took = measured.step, duration(measured.seconds)
+        text = f"takes {took} for {step}"
+        if not measured.place.address:
+            what = {"time": "the run", "dns": "the DNS lookup"}.get(step, step.replace("_", "-"))
+            text = f"{what} takes {took}"
         for level, ranges in self._ranges:
-            limits = ranges.get(measured.step)
+            limits = ranges.get(step)
             if limits is not None and not limits.match(measured.seconds):
-                text = (
-                    f"{what} takes {measured.seconds:.3f} s ({level.name.lower()} range {limits})"
-                )
-                same_as = ("slow", level.name, measured.step)
+                text += f" ({level.name.lower()} range {limits})"
+                same_as = ("slow", level.name, step)
                 return Judged([Verdict(level, measured.place, text, "slow", same_as)], metric)
         return Judged([], metric)
 

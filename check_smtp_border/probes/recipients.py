@@ -145,7 +145,7 @@ def _valid(seen: Visit, reply: Reply, settings: Settings) -> Verdict:
     alike = _alike(seen)
     level, finding, text, remarks = _valid_finding(seen, reply, reason, alike, settings)
     if alike and finding != "client-refused":
-        remarks = (*remarks, f"{_named(alike, settings)} could not be tested")
+        remarks = (*remarks, f"{_in_general(alike)} could not be tested")
     return Verdict(
         level,
         seen.place,
@@ -202,10 +202,6 @@ def _same_refusal(seen: Visit, recipient: Recipient) -> bool:
     """The valid user was refused too, by the same refusal."""
     valid, reply = seen.replies.get(Recipient.VALID), seen.replies.get(recipient)
     return bool(valid and reply and not valid.completed and _same(valid, reply))
-
-
-def _named(recipients: Sequence[Recipient], settings: Settings) -> str:
-    return enumerated([whom(settings, recipient) for recipient in recipients])
 
 
 def _in_general(recipients: Sequence[Recipient]) -> str:
@@ -273,9 +269,9 @@ def _inconclusive(
     about = whom(settings, recipient)
     covered_by: tuple[str, ...] = ()
     if unknown and relay and _same(unknown, relay):
-        about = _named((Recipient.UNKNOWN, Recipient.RELAY), settings)
+        about = enumerated([whom(settings, one) for one in (Recipient.UNKNOWN, Recipient.RELAY)])
         covered_by = () if recipient is Recipient.UNKNOWN else ("unknown-inconclusive",)
-    text = f"refuses {about} for a reason that proves nothing{because(reason)}"
+    text = f"gives no proof for {about}{because(reason)}"
     return base._replace(text=text, covered_by=covered_by, remarks=remarks)
 
 

@@ -45,7 +45,7 @@ FINDINGS = {
 
 _WORDS = {
     FailureKind.UNREACHABLE: "is unreachable: ",
-    FailureKind.TIMEOUT: "is too slow: ",
+    FailureKind.TIMEOUT: "does not answer: ",
     FailureKind.CONNECTION_LOST: "hangs up: ",
     FailureKind.PROTOCOL_VIOLATION: "breaks the protocol: ",
     FailureKind.LOCAL_FAILURE: "could not be connected to again by this host: ",

@@ -77,7 +77,7 @@ def _judged(tls: Tls, *, demanded: bool) -> tuple[Level, str, str, str]:
         text = "sends plaintext behind its 220 to STARTTLS"
         return Level.CRITICAL, "starttls-injection", text, tls.error
     if tls.error:
-        text = "offers STARTTLS, and no TLS session comes about"
+        text = "offers STARTTLS, but it is broken"
         return Level.CRITICAL, "starttls-broken", text, tls.error
     if tls.reply and tls.reply.transient:
         level = Level.CRITICAL if demanded else Level.WARNING
