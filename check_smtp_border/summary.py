@@ -113,12 +113,14 @@ class _Finding(NamedTuple):
 
         The quotes are cut first, then the names of the hosts.
         """
+        aim = room - LINE_LIMIT + _LINE_AIM * len(self.verdicts)
         text = self._said(self.where, QUOTE_LIMIT)
-        if len(text) > (aim := room - LINE_LIMIT + _LINE_AIM * len(self.verdicts)):
+        if len(text) > aim:
             text = self._said(self.where, SHORT_QUOTE_LIMIT)
+        if len(text) > aim:
+            longest = min(SHORT_QUOTE_LIMIT, max(len(one.quote) for one in self.verdicts))
             excess = -(-(len(text) - aim) // len(self.verdicts))
-            if excess > 0:
-                text = self._said(self.where, max(_LEAST_QUOTE, SHORT_QUOTE_LIMIT - excess))
+            text = self._said(self.where, max(_LEAST_QUOTE, longest - excess))
         if len(text) > room and self.where:
             where = shorten(self.where, max(3, len(self.where) - (len(text) - room)))
             text = self._said(where, _LEAST_QUOTE)
