@@ -14,7 +14,7 @@ from check_smtp_border.border.facts import Asked, Question, Verification
 from check_smtp_border.smtp import SessionError, TlsFailed
 from check_smtp_border.smtp.connection import TlsKind
 from check_smtp_border.smtp.reply import DialogueLine, Reply
-from check_smtp_border.smtp.session import Session
+from check_smtp_border.smtp.session import Session, out_of_step
 
 
 class TurnedAway(SessionError):
@@ -31,6 +31,7 @@ class Dial:
     line: whom to call; its `name` is the SNI. tls: go over to TLS, as the conversation did.
     dialogue: of all connections so far; connections: how many there were.
     seconds: the slowest of each verb.
+    out_of_step: the latest one answered a command twice, so no reply on it can be trusted.
     """
 
     def __init__(self, line: Line, *, tls: bool) -> None:
@@ -38,6 +39,7 @@ class Dial:
         self.tls = tls
         self.dialogue: list[DialogueLine] = []
         self.connections = 0
+        self.out_of_step = False
         self.seconds: dict[str, float] = {}
 
     @contextlib.contextmanager
@@ -62,7 +64,7 @@ class Dial:
             _demand("refuses EHLO", session.ehlo(self.line.ehlo_name(session)), "2")
             yield session
         finally:
-            session.quit()
+            self.out_of_step = out_of_step(session.quit())
             for verb, took in session.seconds.items():
                 self.seconds[verb] = max(took, self.seconds.get(verb, 0.0))
             self.dialogue += session.dialogue
@@ -79,6 +81,7 @@ class Dial:
 
     def _connect(self) -> Session:
         self.connections += 1
+        self.out_of_step = False
         began = time.monotonic()
         event = f"connect to {self.line.address} port {self.line.settings.port}"
         self.dialogue += self.line.event(began, event)

@@ -6,7 +6,7 @@ from check_smtp_border.border.facts import Recipient, Visit
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reason import Reason
 from check_smtp_border.smtp.reply import Reply
-from check_smtp_border.verdict import Level
+from check_smtp_border.verdict import Level, Place, Verdict
 
 # A refusal for one of these says nothing of the recipient.
 BESIDE_THE_POINT = frozenset(
@@ -66,3 +66,11 @@ def said(
 def belongs_to_tls(seen: Visit, reason: Reason | None) -> bool:
     """ "TLS needed", said where TLS failed, is the TLS finding's."""
     return reason is Reason.TLS_NEEDED and seen.tls_failed
+
+
+def untested(name: str, place: Place, cause: str, settings: Settings) -> Verdict:
+    """A probe had nothing to ask. Beside the conversation, its own finding says that."""
+    text = f"not tested, {cause}"
+    if not settings.only:
+        return Verdict(Level.OK, place, f"{name} {text}", untested=True)
+    return Verdict(Level.WARNING, place, text, f"{name}-untested", ("untested", cause))
