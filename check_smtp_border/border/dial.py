@@ -69,6 +69,13 @@ class Dial:
                 self.seconds[verb] = max(took, self.seconds.get(verb, 0.0))
             self.dialogue += session.dialogue
 
+    @property
+    def late(self) -> str:
+        """What to say behind an error: whether time was what was missing."""
+        if time.monotonic() < self.line.deadline:
+            return ""
+        return f" (give --timeout more than {self.line.settings.timeout:g})"
+
     def ask(self, questions: Sequence[Question]) -> Asked:
         """Ask, on as many connections as it takes; see `questions.py` for the rules."""
         from check_smtp_border.border.questions import ask

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,15 +16,12 @@ if TYPE_CHECKING:
 
 def ask(dial: Dial, questions: Sequence[Question]) -> Asked:
     """Ask each question in a transaction of its own, on one connection after the other."""
-    line = dial.line
-    plan = Plan(questions, line.settings.sender)
-    while not plan.over and time.monotonic() < line.deadline:
+    plan = Plan(questions, dial.line.settings.sender)
+    while not plan.over and not dial.late:
         _one_connection(dial, plan)
     if all(question in plan.answers for question in questions):
         return Asked(plan.answers)
-    late = time.monotonic() >= line.deadline
-    more = f" (give --timeout more than {line.settings.timeout:g})" if late else ""
-    return Asked(plan.answers, (plan.why or "no time left") + more)
+    return Asked(plan.answers, (plan.why or "no time left") + dial.late)
 
 
 def _one_connection(dial: Dial, plan: Plan) -> None:

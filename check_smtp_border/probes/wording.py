@@ -5,9 +5,9 @@ The summary puts the host in front: the words of a verdict begin with what the h
 
 from __future__ import annotations
 
-from check_smtp_border.border.facts import Recipient, Visit
+from check_smtp_border.border.facts import Asked, Recipient, Visit
 from check_smtp_border.settings import Settings, TlsUse
-from check_smtp_border.smtp.reason import Reason
+from check_smtp_border.smtp.reason import Reason, reason_of
 from check_smtp_border.smtp.reply import Reply
 from check_smtp_border.verdict import Level, Place, Verdict
 
@@ -23,6 +23,8 @@ BESIDE_THE_POINT = frozenset(
         Reason.FOREIGN_DOMAIN,
     }
 )
+# The same where the sender is the question: then a refusal about him is the answer.
+BESIDE_THE_SENDER = BESIDE_THE_POINT - {Reason.SENDER_REFUSED}
 STARTTLS_FINDINGS = ("starttls-injection", "starttls-broken", "starttls-deferred")
 
 
@@ -76,3 +78,14 @@ def untested(name: str, place: Place, cause: str, settings: Settings) -> Verdict
     if not settings.only:
         return Verdict(Level.OK, place, f"{name} {text}", untested=True)
     return Verdict(Level.WARNING, place, text, f"{name}-untested", ("untested", cause))
+
+
+def inconclusive(name: str, seen: Visit, what: str, asked: Asked, reply: Reply | None) -> Verdict:
+    """One question that got an answer which proves nothing, or none at all."""
+    if reply is None:
+        text, quote = f"gives no answer to {what}", asked.error
+    else:
+        text, quote = f"{deed(reply)} {what}{because(reason_of(reply))}", str(reply)
+    remarks = () if reply is None else ("which proves nothing",)
+    finding = f"{name}-inconclusive"
+    return Verdict(Level.WARNING, seen.place, text, finding, quote=quote, remarks=remarks)

@@ -142,18 +142,19 @@ def _of_the_recipient(reply: Reply, *, foreign: bool = False) -> bool:
 
 def _relayed(relayed: Sequence[Form], fact: Tried, seen: Visit) -> Verdict:
     reply = fact.forms.answers[relayed[0].question].reply
-    text = f"accepts relaying to {listed([form.name for form in relayed])}: {reply}"
-    same_as = ("relay-form-accepted", *(form.spelling for form in relayed), *reply.codes)
-    return Verdict(Level.CRITICAL, seen.place, text, "relay-form-accepted", same_as)
+    text = f"accepts relaying to {listed([form.name for form in relayed])}"
+    finding = "relay-form-accepted"
+    same_as = (finding, *(form.spelling for form in relayed), *reply.codes)
+    return Verdict(Level.CRITICAL, seen.place, text, finding, same_as, quote=str(reply))
 
 
 def _left_open(left: Sequence[Form], fact: Tried, seen: Visit, total: int) -> Verdict:
     """How many of how many, and what came in place of a proof."""
-    form = left[0]
-    text = f"answers {total - len(left)} of {total} relay forms, the others prove nothing"
+    answered = total - len(left)
+    text = f"answers {answered} of {total} relay forms, the others prove nothing"
     error = fact.forms.error or fact.controls.error
-    text += f": {error or f'{form.name} got {_said(form, fact)}'}"
-    return Verdict(Level.WARNING, seen.place, text, "relay-forms-inconclusive")
+    quote = error or f"{left[0].name} got {_said(left[0], fact)}"
+    return Verdict(Level.WARNING, seen.place, text, "relay-forms-inconclusive", quote=quote)
 
 
 def _said(form: Form, fact: Tried) -> str:

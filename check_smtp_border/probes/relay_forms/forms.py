@@ -86,7 +86,8 @@ def _names(seen: Visit, settings: Settings) -> dict[str, str]:
         "T": settings.domain,
         "A": address_literal(seen.address),
     }
-    return names if canonical_address(seen.names[0]) else {**names, "M": seen.names[0].lower()}
+    host = next((name for name in seen.names if not canonical_address(name)), None)
+    return {**names, "M": host.lower()} if host else names
 
 
 def _spellings(seen: Visit, settings: Settings) -> Iterator[Form]:
