@@ -27,6 +27,7 @@ FINDINGS = {
 }
 _ACCEPTED = "unknown-accepted"
 _UNEXPECTED = "unknown-unexpected"
+_LATER = "it bounces later (backscatter) or is swallowed"
 # "554 5.5.1 Error: no valid recipients", at DATA, is about the only recipient.
 _NO_RECIPIENT = re.compile(r"\bno (?:valid )?recipients?\b", re.IGNORECASE)
 
@@ -130,8 +131,8 @@ def _about_the_user(reply: Reply, settings: Settings) -> bool:
 def _accepted(fact: AfterData, seen: Visit, about: str) -> Verdict:
     """Taken for good, or as without the probe, with what came in place of an answer."""
     if fact.reply and fact.verb == "the message" and fact.reply.completed:
-        text = f"accepts {about} and takes a message for him"
-        remarks: tuple[str, ...] = ("it bounces later (backscatter) or is swallowed",)
+        text = f"accepts {about} and takes a message for him: {_LATER}"
+        remarks: tuple[str, ...] = ()
         quote, codes = str(fact.reply), fact.reply.codes
     else:
         reply = seen.replies[Recipient.UNKNOWN]
