@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from check_smtp_border.border.facts import Asked, Question, Visit
-from check_smtp_border.probes.wording import BESIDE_THE_SENDER, deed, inconclusive
+from check_smtp_border.border.facts import Answer, Asked, Question, Visit
+from check_smtp_border.probes.wording import BESIDE_THE_SENDER, deed, inconclusive, sender_refused
 from check_smtp_border.settings import Settings
-from check_smtp_border.smtp.reason import Reason, reason_of
-from check_smtp_border.smtp.reply import Reply
+from check_smtp_border.smtp.reason import reason_of
 from check_smtp_border.verdict import Claim, Level, Verdict
 
 if TYPE_CHECKING:
@@ -37,16 +36,15 @@ def judge(fact: Asked, seen: Visit, settings: Settings) -> Iterator[Verdict]:
         text, finding = f"accepts {what}", "own-sender-accepted"
         same_as = (finding, *reply.codes)
         yield Verdict(Level.WARNING, seen.place, text, finding, same_as, quote=str(reply))
-    elif reply and _refuses(reply):
+    elif answer and reply and _refuses(answer):
         claim = Claim("refuses", "refuse", f"strangers who say they are {user}")
         yield Verdict(Level.OK, seen.place, f"{deed(reply)} {what}", claim=claim, quote=str(reply))
     else:
         yield inconclusive("own-sender", seen, what, fact, reply)
 
 
-def _refuses(reply: Reply) -> bool:
+def _refuses(answer: Answer) -> bool:
     """5yz, or a 4yz about the sender: a new sender is a new triple for greylisting."""
-    reason = reason_of(reply)
-    if reply.transient:
-        return reason is Reason.SENDER_REFUSED
-    return reply.permanent and reason not in BESIDE_THE_SENDER
+    reply = answer.reply
+    permanent = reply.permanent and reason_of(reply) not in BESIDE_THE_SENDER
+    return permanent or sender_refused(answer)

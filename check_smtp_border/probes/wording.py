@@ -5,7 +5,7 @@ The summary puts the host in front: the words of a verdict begin with what the h
 
 from __future__ import annotations
 
-from check_smtp_border.border.facts import Asked, Recipient, Visit
+from check_smtp_border.border.facts import Answer, Asked, Recipient, Visit
 from check_smtp_border.settings import Settings, TlsUse
 from check_smtp_border.smtp.reason import Reason, reason_of
 from check_smtp_border.smtp.reply import Reply
@@ -40,6 +40,18 @@ def whom(settings: Settings, recipient: Recipient) -> str:
 def deed(reply: Reply) -> str:
     """What the server does with that reply."""
     return {"2": "accepts", "4": "defers", "5": "refuses"}.get(reply.code[0], "answers")
+
+
+def sender_refused(answer: Answer) -> bool:
+    """Whether a refusal, 4yz too, is about the sender: it says so, or it answers MAIL.
+
+    What answers MAIL is about him unless it is about us, or of the moment.
+    """
+    reason = reason_of(answer.reply)
+    if answer.reply.code[0] not in "45":
+        return False
+    about_others = reason in BESIDE_THE_SENDER or reason is Reason.TEMPORARY_FAILURE
+    return reason is Reason.SENDER_REFUSED or (answer.at_mail and not about_others)
 
 
 def level_of(reply: Reply) -> Level:

@@ -15,7 +15,7 @@ from check_smtp_border.border.facts import Answer, Asked, Question, Recipient, V
 from check_smtp_border.names import enumerated, listed
 from check_smtp_border.probes import recipients
 from check_smtp_border.probes.relay_forms.forms import Form, control, forms
-from check_smtp_border.probes.wording import BESIDE_THE_POINT, untested
+from check_smtp_border.probes.wording import BESIDE_THE_POINT, sender_refused, untested
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reason import Reason, reason_of
 from check_smtp_border.smtp.reply import Reply
@@ -104,7 +104,7 @@ def _outcome(form: Form, fact: Tried, seen: Visit, settings: Settings) -> Outcom
     if not answer:
         return Outcome.OPEN
     if not _completed(answer):
-        return Outcome.REFUSED if _refuses(form, answer.reply) else Outcome.OPEN
+        return Outcome.REFUSED if _refuses(form, answer) else Outcome.OPEN
     if form.domain is None:
         return Outcome.RELAYED
     question = control(form.domain, settings)
@@ -120,20 +120,16 @@ def _outcome(form: Form, fact: Tried, seen: Visit, settings: Settings) -> Outcom
     return Outcome.RELAYED if _of_the_recipient(reply) else Outcome.OPEN
 
 
-def _refuses(form: Form, reply: Reply) -> bool:
+def _refuses(form: Form, answer: Answer) -> bool:
     """Whether a refusal is about this form, and not about us."""
-    foreign = form.domain is None
-    reason = reason_of(reply, foreign_recipient=foreign)
-    if form.by_sender and reason is Reason.SENDER_REFUSED and (reply.permanent or reply.transient):
+    reply = answer.reply
+    if form.by_sender and (sender_refused(answer) or reply.code == "504"):
         return True
-    # A syntax that the server does not take is refused, whatever its words.
-    if reply.code == "501" or (form.by_sender and reply.code == "504"):
-        return True
-    return _of_the_recipient(reply, foreign=foreign)
+    return _of_the_recipient(reply, foreign=form.domain is None)
 
 
 def _of_the_recipient(reply: Reply, *, foreign: bool = False) -> bool:
-    """5yz that is not about us, or a 4yz that denies relaying."""
+    """5yz that is not about us, or a 4yz that denies relaying; 501 whatever its words."""
     reason = reason_of(reply, foreign_recipient=foreign)
     if reply.transient:
         return reason is Reason.RELAYING_DENIED
