@@ -26,7 +26,7 @@ Server = Callable[[int, int, str], "str | tuple[str, str]"]
 
 def asked_by(plan: Plan, server: Server) -> list[str]:
     """Return the recipients that are put on each connection, one word each, by commas."""
-    connections = []
+    connections: list[str] = []
     while not plan.over:
         plan.connect()
         put: list[str] = []
