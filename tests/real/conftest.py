@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from . import machine
+from . import machine, sendmail
 from .border import ZONE, Border
 from .certificates import Certificates, make_certificates
 from .exim import exim
@@ -18,6 +18,9 @@ from .zone import zones
 
 # Postfix's listeners have the addresses from 1 on, the servers of tests/daemons those from 53 on.
 EXIM, OPENSMTPD, NOBODY, NAMESERVER = (machine.loopback(last) for last in range(41, 45))
+SENDMAIL = {
+    name: machine.loopback(last) for last, name in enumerate(sendmail.CONFIGURATIONS, start=70)
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,7 +59,7 @@ def nowhere() -> str:
 def nameserver(port: int) -> Iterator[str]:
     """Knot, as --nameserver takes it."""
     hosts = {name: address(name) for name in LISTENERS}
-    hosts |= {"exim": EXIM, "opensmtpd": OPENSMTPD, "nobody": NOBODY}
+    hosts |= {"exim": EXIM, "opensmtpd": OPENSMTPD, "nobody": NOBODY, **SENDMAIL}
     with knot(NAMESERVER, (port, 53), zones(NAMESERVER, hosts)) as opened:
         yield opened
 
@@ -87,4 +90,11 @@ def exim_border(port: int, resolv_conf: Path) -> Iterator[Border]:
 @pytest.fixture(scope="session")
 def opensmtpd_border(port: int, resolv_conf: Path) -> Iterator[Border]:
     with opensmtpd(OPENSMTPD, port, resolv_conf) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def sendmail_borders(port: int, resolv_conf: Path) -> Iterator[Mapping[str, Border]]:
+    """sendmail's borders, by the names of its configurations."""
+    with sendmail.sendmail(SENDMAIL, port, resolv_conf) as opened:
         yield opened
