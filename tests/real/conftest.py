@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from . import machine, sendmail
+from . import chasquid, machine, sendmail
 from .border import ZONE, Border
 from .certificates import Certificates, make_certificates
 from .exim import exim
@@ -20,6 +20,9 @@ from .zone import zones
 EXIM, OPENSMTPD, NOBODY, NAMESERVER = (machine.loopback(last) for last in range(41, 45))
 SENDMAIL = {
     name: machine.loopback(last) for last, name in enumerate(sendmail.CONFIGURATIONS, start=70)
+}
+CHASQUID = {
+    name: machine.loopback(last) for last, name in enumerate(chasquid.CONFIGURATIONS, start=75)
 }
 
 
@@ -59,7 +62,7 @@ def nowhere() -> str:
 def nameserver(port: int) -> Iterator[str]:
     """Knot, as --nameserver takes it."""
     hosts = {name: address(name) for name in LISTENERS}
-    hosts |= {"exim": EXIM, "opensmtpd": OPENSMTPD, "nobody": NOBODY, **SENDMAIL}
+    hosts |= {"exim": EXIM, "opensmtpd": OPENSMTPD, "nobody": NOBODY, **SENDMAIL, **CHASQUID}
     with knot(NAMESERVER, (port, 53), zones(NAMESERVER, hosts)) as opened:
         yield opened
 
@@ -97,4 +100,13 @@ def opensmtpd_border(port: int, resolv_conf: Path) -> Iterator[Border]:
 def sendmail_borders(port: int, resolv_conf: Path) -> Iterator[Mapping[str, Border]]:
     """sendmail's borders, by the names of its configurations."""
     with sendmail.sendmail(SENDMAIL, port, resolv_conf) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def chasquid_borders(
+    port: int, certificates: Certificates, resolv_conf: Path
+) -> Iterator[Mapping[str, Border]]:
+    """chasquid's borders, by the names of its configurations."""
+    with chasquid.chasquid(CHASQUID, port, certificates, resolv_conf) as opened:
         yield opened

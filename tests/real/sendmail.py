@@ -81,15 +81,6 @@ Spam:abuse@ FRIEND
 # The first entry says that the database is complete.
 ALIASES = "@ @\nmailer-daemon postmaster\n"
 
-# A maildir's message is whole from the moment that it has its name.
-DELIVER = """\
-#!/bin/sh -e
-cd "{directory}/mail/{domain}/$1"
-message=$(mktemp message.XXXXXXXX)
-cat >"$message"
-mv "$message" new/
-"""
-
 
 @contextmanager
 def sendmail(
@@ -118,8 +109,9 @@ def one_sendmail(
             mailbox = directory / "mail" / domain / user / "new"
             mailbox.mkdir(parents=True)
             os.chown(mailbox, number, number)
-        (directory / "deliver").write_text(DELIVER.format(directory=directory, domain=domain))
-        (directory / "deliver").chmod(0o755)
+        machine.write_script(
+            directory / "deliver", machine.DELIVER.format(mailboxes=directory / "mail" / domain)
+        )
         (directory / "hosts").write_text("127.0.0.1 client.monitor.example\n")
         (directory / "service.switch").write_text("hosts files dns\naliases files\n")
         for file in ("aliases", "local-host-names", "relay-domains", "trusted-users"):
