@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from . import chasquid, machine, sendmail
+from . import chasquid, filters, machine, sendmail
 from .border import ZONE, Border
 from .certificates import Certificates, make_certificates
 from .exim import exim
 from .knot import knot
 from .opensmtpd import opensmtpd
-from .postfix import LISTENERS, address, postfix
+from .postfix import FILTERS, LISTENERS, address, postfix
 from .zone import zones
 
 # Postfix's listeners have the addresses from 1 on, the servers of tests/daemons those from 53 on.
@@ -21,6 +21,8 @@ EXIM, OPENSMTPD, NOBODY, NAMESERVER = (machine.loopback(last) for last in range(
 SENDMAIL = {
     name: machine.loopback(last) for last, name in enumerate(sendmail.CONFIGURATIONS, start=70)
 }
+POSTGREY, RSPAMD, CLAMAV = (machine.loopback(last) for last in FILTERS.values())
+CLAMD = machine.loopback(83)
 CHASQUID = {
     name: machine.loopback(last) for last, name in enumerate(chasquid.CONFIGURATIONS, start=75)
 }
@@ -110,3 +112,24 @@ def chasquid_borders(
     """chasquid's borders, by the names of its configurations."""
     with chasquid.chasquid(CHASQUID, port, certificates, resolv_conf) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def postgrey_border(borders: Mapping[str, Border], port: int) -> Iterator[Border]:
+    """Postfix behind postgrey with its usual delay."""
+    with filters.postgrey(POSTGREY, port):
+        yield borders["postgrey"]
+
+
+@pytest.fixture(scope="session")
+def rspamd_border(borders: Mapping[str, Border], port: int) -> Iterator[Border]:
+    """Postfix that rspamd scans for."""
+    with filters.rspamd(RSPAMD, port, NAMESERVER):
+        yield borders["rspamd"]
+
+
+@pytest.fixture(scope="session")
+def clamav_border(borders: Mapping[str, Border], port: int) -> Iterator[Border]:
+    """Postfix that ClamAV scans for."""
+    with filters.clamav(CLAMAV, CLAMD, port):
+        yield borders["clamav"]
