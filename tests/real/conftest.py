@@ -9,12 +9,13 @@ import pytest
 
 from . import chasquid, filters, machine, sendmail
 from .border import ZONE, Border
-from .certificates import Certificates, make_certificates
+from .certificates import Certificates, key_digest, make_certificates
 from .exim import exim
 from .knot import knot
 from .opensmtpd import opensmtpd
 from .postfix import FILTERS, LISTENERS, address, postfix
-from .zone import zones
+from .unbound import unbound
+from .zone import dane_records, zones
 
 # Postfix's listeners have the addresses from 1 on, the servers of tests/daemons those from 53 on.
 EXIM, OPENSMTPD, NOBODY, NAMESERVER = (machine.loopback(last) for last in range(41, 45))
@@ -23,6 +24,7 @@ SENDMAIL = {
 }
 POSTGREY, RSPAMD, CLAMAV = (machine.loopback(last) for last in FILTERS.values())
 CLAMD = machine.loopback(83)
+RESOLVER, SIGNING_NAMESERVER = machine.loopback(84), machine.loopback(85)
 CHASQUID = {
     name: machine.loopback(last) for last, name in enumerate(chasquid.CONFIGURATIONS, start=75)
 }
@@ -133,3 +135,19 @@ def clamav_border(borders: Mapping[str, Border], port: int) -> Iterator[Border]:
     """Postfix that ClamAV scans for."""
     with filters.clamav(CLAMAV, CLAMD, port):
         yield borders["clamav"]
+
+
+@pytest.fixture(scope="session")
+def validating_resolver(port: int, certificates: Certificates) -> Iterator[str]:
+    """Unbound before signed zones with TLSA records of `tls`, as --nameserver takes it."""
+    records = dane_records(address("tls"), port, key_digest(certificates.trusted))
+    with unbound(RESOLVER, SIGNING_NAMESERVER, port, records) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def validating_resolv_conf(directory: Path, validating_resolver: str) -> Path:
+    """The resolver configuration of a system that asks Unbound."""
+    file = directory / "validating-resolv.conf"
+    file.write_text(f"nameserver {RESOLVER}\n")
+    return file

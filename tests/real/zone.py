@@ -63,3 +63,23 @@ halflost       MX 20 mx.{lost}.
 delegated      MX 10 mx.{lost}.
 xn--bcher-kva  MX 10 mx.good
 """
+
+
+def dane_records(host: str, port: int, digest: str) -> str:
+    """Return records of domains whose border is `host` and whose TLSA records fit, do not, ...
+
+    digest: SHA-256 of the key that the border shows, hexadecimal.
+    """
+    tlsa = {
+        "dane": (f"3 1 1 {digest}",),
+        "danerollover": (f"3 1 1 {'00' * 32}", f"3 1 1 {digest}"),
+        "danemismatch": (f"3 1 1 {'00' * 32}",),
+        "daneunusable": (f"1 1 1 {digest}",),
+        "danemissing": (),
+    }
+    lines = []
+    for name, data in tlsa.items():
+        mx = f"mx.{name}.{ZONE}."
+        lines += [f"{name}.{ZONE}. MX 10 {mx}", f"{mx} A {host}"]
+        lines += [f"_{port}._tcp.{mx} TLSA {each}" for each in data]
+    return "\n".join(lines)
