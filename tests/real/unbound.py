@@ -114,7 +114,9 @@ def posttls_finger(resolv_conf: Path, domain: str, port: int, level: str = "dane
     """
     machine.require("posttls-finger")
     with machine.open_directory() as directory:
-        (directory / "main.cf").write_text("compatibility_level = 3.6\nmyhostname = mail.test\n")
+        (directory / "main.cf").write_text(
+            "compatibility_level = 3.6\ninet_protocols = ipv4\nmyhostname = mail.test\n"
+        )
         script = 'mount --bind "$1" /etc/resolv.conf; shift; exec "$@"'
         said = subprocess.run(
             (
