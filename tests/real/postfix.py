@@ -158,6 +158,9 @@ def postfix(
         }
         (directory / "etc" / "main.cf").write_text(MAIN.format(**names))
         (directory / "etc" / "master.cf").write_text(SERVICES + _listeners(port, names))
+        for name in ("main.cf", "master.cf"):
+            # Each program of Postfix waits until its configuration has rested for a second.
+            os.utime(directory / "etc" / name, (0, 0))
         borders = {
             name: Border(f"{name}.{ZONE}", address(name), port, directory / "mail")
             for name in LISTENERS
