@@ -71,10 +71,10 @@ class Dial:
 
     @property
     def late(self) -> str:
-        """What to say behind an error: whether time was what was missing."""
+        """What helps where no time is left, "" while some is."""
         if time.monotonic() < self.line.deadline:
             return ""
-        return f" (give --timeout more than {self.line.settings.timeout:g})"
+        return f"give --timeout more than {self.line.settings.timeout:g}"
 
     def ask(self, questions: Sequence[Question]) -> Asked:
         """Ask, on as many connections as it takes; see `questions.py` for the rules."""

@@ -21,7 +21,7 @@ def ask(dial: Dial, questions: Sequence[Question]) -> Asked:
         _one_connection(dial, plan)
     if all(question in plan.answers for question in questions):
         return Asked(plan.answers)
-    return Asked(plan.answers, (plan.why or "no time left") + dial.late)
+    return Asked(plan.answers, plan.why or "no time left", dial.late)
 
 
 def _one_connection(dial: Dial, plan: Plan) -> None:

@@ -10,20 +10,25 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from check_smtp_border.border.facts import Recipient, Visit
+from check_smtp_border.probes import recipients
 from check_smtp_border.probes.recipients import is_right, patterns
 from check_smtp_border.probes.wording import BESIDE_THE_POINT, untested, whom
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp import SessionError
 from check_smtp_border.smtp.reason import Reason, reason_of
 from check_smtp_border.smtp.reply import Reply
-from check_smtp_border.verdict import Claim, Level, Verdict, meets
+from check_smtp_border.verdict import Claim, Finding, Level, Verdict, meets
 
 if TYPE_CHECKING:
     from check_smtp_border.border.dial import Dial
 
 FINDINGS = {
-    "after-data-inconclusive": "could not be asked for an unknown user after DATA",
-    "after-data-untested": "the unknown user got no answer that this probe could start from",
+    "after-data-inconclusive": Finding(
+        "WARNING", "could not be asked for an unknown user after DATA"
+    ),
+    "after-data-untested": Finding(
+        "WARNING", "the unknown user got no answer that this probe could start from"
+    ),
 }
 _ACCEPTED = "unknown-accepted"
 _UNEXPECTED = "unknown-unexpected"
@@ -61,7 +66,7 @@ def talk(dial: Dial, seen: Visit, settings: Settings) -> Sequence[AfterData]:
             if verb == "DATA" and reply.code[0] == "3":
                 verb, reply = "the message", session.message(content)
     except SessionError as error:
-        return [AfterData(verb, None, f"{error}{dial.late}")]
+        return [AfterData(verb, None, ", ".join(filter(None, (str(error), dial.late))))]
     if dial.out_of_step:
         return [AfterData(verb, None, "sends more replies than it was sent commands")]
     return [AfterData(verb, reply)]
@@ -99,9 +104,9 @@ def _worth_asking(seen: Visit, settings: Settings) -> bool:
 def _nothing_to_ask(seen: Visit, settings: Settings) -> Verdict:
     """He is refused at RCPT, or may be accepted; anything else proves nothing."""
     reply = seen.replies[Recipient.UNKNOWN]
-    reason = reason_of(reply)
-    proves = not (reply.permanent and reason in BESIDE_THE_POINT)
-    if not proves or not is_right(reply, reason, settings, Recipient.UNKNOWN):
+    judged = (one for one in recipients.judge(seen, settings) if one.step == "rcpt_unknown")
+    verdict = next(judged, None)
+    if verdict is None or verdict.finding:
         cause = f"{whom(settings, Recipient.UNKNOWN)} is neither accepted nor refused rightly"
         return untested("after-data", seen.place, f"{cause}: {reply}", settings)
     if reply.completed:

@@ -9,15 +9,21 @@ from check_smtp_border.border.facts import Answer, Asked, Question, Visit
 from check_smtp_border.probes.wording import BESIDE_THE_SENDER, deed, inconclusive, sender_refused
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reason import reason_of
-from check_smtp_border.verdict import Claim, Level, Verdict
+from check_smtp_border.verdict import Claim, Finding, Level, Verdict
 
 if TYPE_CHECKING:
     from check_smtp_border.border.dial import Dial
 
 FINDINGS = {
-    "own-sender-accepted": "accepts a stranger who says he is one of its own users",
-    "own-sender-inconclusive": "answers its own user as sender with nothing that proves anything",
-    "own-sender-untested": "the valid user is not accepted, so he was not tried as sender",
+    "own-sender-accepted": Finding(
+        "WARNING", "accepts a stranger who says he is one of its own users"
+    ),
+    "own-sender-inconclusive": Finding(
+        "WARNING", "answers its own user as sender with nothing that proves anything"
+    ),
+    "own-sender-untested": Finding(
+        "WARNING", "the valid user is not accepted, so he was not tried as sender"
+    ),
 }
 
 

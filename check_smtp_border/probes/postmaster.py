@@ -10,15 +10,21 @@ from check_smtp_border.names import is_postmaster
 from check_smtp_border.probes.wording import BESIDE_THE_POINT, deed, inconclusive, untested
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reason import reason_of
-from check_smtp_border.verdict import Claim, Level, Verdict
+from check_smtp_border.verdict import Claim, Finding, Level, Verdict
 
 if TYPE_CHECKING:
     from check_smtp_border.border.dial import Dial
 
 FINDINGS = {
-    "postmaster-refused": "refuses mail for postmaster, whom RFC 5321 4.5.1 demands",
-    "postmaster-inconclusive": "answers postmaster with nothing that proves anything",
-    "postmaster-untested": "the valid user is not accepted, so postmaster was not tried",
+    "postmaster-refused": Finding(
+        "WARNING", "refuses mail for postmaster, whom RFC 5321 4.5.1 demands"
+    ),
+    "postmaster-inconclusive": Finding(
+        "WARNING", "answers postmaster with nothing that proves anything"
+    ),
+    "postmaster-untested": Finding(
+        "WARNING", "the valid user is not accepted, so postmaster was not tried"
+    ),
 }
 
 

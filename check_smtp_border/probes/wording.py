@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from check_smtp_border.border.facts import Answer, Asked, Recipient, Visit
 from check_smtp_border.settings import Settings, TlsUse
-from check_smtp_border.smtp.reason import Reason, reason_of
+from check_smtp_border.smtp.reason import Reason, reason_of, says_nothing_known
 from check_smtp_border.smtp.reply import Reply
 from check_smtp_border.verdict import Level, Place, Verdict
 
@@ -26,6 +26,11 @@ BESIDE_THE_POINT = frozenset(
 # The same where the sender is the question: then a refusal about him is the answer.
 BESIDE_THE_SENDER = BESIDE_THE_POINT - {Reason.SENDER_REFUSED}
 STARTTLS_FINDINGS = ("starttls-injection", "starttls-broken", "starttls-deferred")
+
+
+def proves_nothing(reply: Reply, reason: Reason | None) -> bool:
+    """Whether a 5yz says nothing of the recipient: it is about us, or in words we do not know."""
+    return reply.permanent and (reason in BESIDE_THE_POINT or says_nothing_known(reply))
 
 
 def whom(settings: Settings, recipient: Recipient) -> str:
@@ -98,6 +103,6 @@ def inconclusive(name: str, seen: Visit, what: str, asked: Asked, reply: Reply |
         text, quote = f"gives no answer to {what}", asked.error
     else:
         text, quote = f"{deed(reply)} {what}{because(reason_of(reply))}", str(reply)
-    remarks = () if reply is None else ("which proves nothing",)
+    remarks = tuple(filter(None, (asked.late if reply is None else "which proves nothing",)))
     finding = f"{name}-inconclusive"
     return Verdict(Level.WARNING, seen.place, text, finding, quote=quote, remarks=remarks)

@@ -19,15 +19,21 @@ from check_smtp_border.probes.wording import BESIDE_THE_POINT, sender_refused, u
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reason import Reason, reason_of
 from check_smtp_border.smtp.reply import Reply
-from check_smtp_border.verdict import Claim, Level, Verdict
+from check_smtp_border.verdict import Claim, Finding, Level, Verdict
 
 if TYPE_CHECKING:
     from check_smtp_border.border.dial import Dial
 
 FINDINGS = {
-    "relay-form-accepted": "accepts a foreign recipient in another spelling: an open relay",
-    "relay-forms-inconclusive": "answers relay questions with nothing that proves anything",
-    "relay-forms-untested": "relay forms were not tried, for want of what they are compared with",
+    "relay-form-accepted": Finding(
+        "CRITICAL", "accepts a foreign recipient in another spelling: an open relay"
+    ),
+    "relay-forms-inconclusive": Finding(
+        "WARNING", "answers relay questions with nothing that proves anything"
+    ),
+    "relay-forms-untested": Finding(
+        "WARNING", "relay forms were not tried, for want of what they are compared with"
+    ),
 }
 
 
@@ -104,7 +110,7 @@ def _outcome(form: Form, fact: Tried, seen: Visit, settings: Settings) -> Outcom
     if not answer:
         return Outcome.OPEN
     if not _completed(answer):
-        return Outcome.REFUSED if _refuses(form, answer) else Outcome.OPEN
+        return Outcome.REFUSED if _refuses(form, answer, settings) else Outcome.OPEN
     if form.domain is None:
         return Outcome.RELAYED
     question = control(form.domain, settings)
@@ -117,20 +123,21 @@ def _outcome(form: Form, fact: Tried, seen: Visit, settings: Settings) -> Outcom
         return Outcome.OPEN
     if reply.completed:
         return Outcome.CATCH_ALL
-    return Outcome.RELAYED if _of_the_recipient(reply) else Outcome.OPEN
+    return Outcome.RELAYED if _of_the_recipient(reply, reason_of(reply)) else Outcome.OPEN
 
 
-def _refuses(form: Form, answer: Answer) -> bool:
+def _refuses(form: Form, answer: Answer, settings: Settings) -> bool:
     """Whether a refusal is about this form, and not about us."""
     reply = answer.reply
     if form.by_sender and (sender_refused(answer) or reply.code == "504"):
         return True
-    return _of_the_recipient(reply, foreign=form.domain is None)
+    reason = reason_of(reply, foreign_recipient=form.domain is None)
+    exempt = recipients.needs_own_mailbox(reply, reason, settings, Recipient.RELAY)
+    return _of_the_recipient(reply, reason) and (reply.code == "501" or not exempt)
 
 
-def _of_the_recipient(reply: Reply, *, foreign: bool = False) -> bool:
+def _of_the_recipient(reply: Reply, reason: Reason | None) -> bool:
     """5yz that is not about us, or a 4yz that denies relaying; 501 whatever its words."""
-    reason = reason_of(reply, foreign_recipient=foreign)
     if reply.transient:
         return reason is Reason.RELAYING_DENIED
     return reply.permanent and (reply.code == "501" or reason not in BESIDE_THE_POINT)
@@ -150,7 +157,9 @@ def _left_open(left: Sequence[Form], fact: Tried, seen: Visit, total: int) -> Ve
     text = f"answers {answered} of {total} relay forms, the others prove nothing"
     error = fact.forms.error or fact.controls.error
     quote = error or f"{left[0].name} got {_said(left[0], fact)}"
-    return Verdict(Level.WARNING, seen.place, text, "relay-forms-inconclusive", quote=quote)
+    remarks = tuple(filter(None, (fact.forms.late or fact.controls.late,)))
+    finding = "relay-forms-inconclusive"
+    return Verdict(Level.WARNING, seen.place, text, finding, quote=quote, remarks=remarks)
 
 
 def _said(form: Form, fact: Tried) -> str:
