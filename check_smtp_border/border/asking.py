@@ -1,10 +1,13 @@
-"""Which question is put next, and what a reply ends. Pure: questions.py does the talking."""
+"""Questions of one transaction each: which is put next, and what a reply ends.
+
+Pure: questions.py does the talking.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from check_smtp_border.border.facts import Answer, Question
 from check_smtp_border.smtp.reason import Reason, reason_of
 from check_smtp_border.smtp.reply import Reply
 
@@ -14,6 +17,34 @@ MOST_REFUSALS = 5
 MOST_SYNTAX_ERRORS = 2  # refusals that begin 50
 _MOST_TRIES = 2
 _MOST_BARREN = 2
+
+
+class Question(NamedTuple):
+    """One transaction without DATA, as MAIL and RCPT say it between their angle brackets.
+
+    sender: "" for the null reverse-path.
+    """
+
+    sender: str
+    recipient: str
+
+
+class Answer(NamedTuple):
+    """The reply that decided a Question. at_mail: MAIL was refused, RCPT not reached."""
+
+    reply: Reply
+    at_mail: bool = False
+
+
+class Asked(NamedTuple):
+    """What came of many questions.
+
+    error: why some have no answer, in words. late: what helps, where time was what was missing.
+    """
+
+    answers: Mapping[Question, Answer]
+    error: str = ""
+    late: str = ""
 
 
 class Plan:

@@ -9,8 +9,9 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
+from check_smtp_border.border.asking import Asked, Question
 from check_smtp_border.border.conversation import Line
-from check_smtp_border.border.facts import Asked, Question, Verification
+from check_smtp_border.border.facts import Verification
 from check_smtp_border.smtp import SessionError, TlsFailed
 from check_smtp_border.smtp.connection import TlsKind
 from check_smtp_border.smtp.reply import DialogueLine, Reply

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from check_smtp_border.border.asking import Plan
-from check_smtp_border.border.facts import Answer, Asked, Question
+from check_smtp_border.border.asking import Answer, Asked, Plan, Question
 from check_smtp_border.smtp import SessionError
 from check_smtp_border.smtp.session import Session
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from check_smtp_border.border.facts import Asked, Question, Visit
+from check_smtp_border.border.asking import Asked, Question
+from check_smtp_border.border.facts import Visit
 from check_smtp_border.probes.wording import BESIDE_THE_SENDER, deed, inconclusive
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reason import reason_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from check_smtp_border.border.facts import Answer, Asked, Question, Recipient, Visit
+from check_smtp_border.border.asking import Answer, Asked, Question
+from check_smtp_border.border.facts import Recipient, Visit
 from check_smtp_border.names import is_postmaster
 from check_smtp_border.probes.wording import BESIDE_THE_POINT, deed, inconclusive, untested
 from check_smtp_border.settings import Settings

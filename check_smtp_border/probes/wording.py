@@ -5,7 +5,8 @@ The summary puts the host in front: the words of a verdict begin with what the h
 
 from __future__ import annotations
 
-from check_smtp_border.border.facts import Answer, Asked, Recipient, Visit
+from check_smtp_border.border.asking import Answer, Asked
+from check_smtp_border.border.facts import Recipient, Visit
 from check_smtp_border.settings import Settings, TlsUse
 from check_smtp_border.smtp.reason import Reason, reason_of, says_nothing_known
 from check_smtp_border.smtp.reply import Reply

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from check_smtp_border.border.facts import Answer, Asked, Question
+from check_smtp_border.border.asking import Answer, Asked, Question
 from check_smtp_border.probes import opened
 from check_smtp_border.verdict import Level, Verdict
 from tests.support.facts import SETTINGS, reply, visited

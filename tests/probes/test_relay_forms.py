@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from check_smtp_border.border.facts import Answer, Asked, Question, Visit
+from check_smtp_border.border.asking import Answer, Asked, Question
+from check_smtp_border.border.facts import Visit
 from check_smtp_border.probes.relay_forms import Tried, judge
 from check_smtp_border.probes.relay_forms.forms import control, forms
 from check_smtp_border.verdict import Level, Verdict

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from check_smtp_border.border.facts import Answer, Asked, Question, Recipient, Visit
+from check_smtp_border.border.asking import Answer, Asked, Question
+from check_smtp_border.border.facts import Recipient, Visit
 from check_smtp_border.names import enumerated, listed
 from check_smtp_border.probes import recipients
 from check_smtp_border.probes.relay_forms.forms import Form, control, forms

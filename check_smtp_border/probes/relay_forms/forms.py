@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from check_smtp_border.border.facts import Question, Visit
+from check_smtp_border.border.asking import Question
+from check_smtp_border.border.facts import Visit
 from check_smtp_border.names import address_literal, canonical_address
 from check_smtp_border.settings import Settings
 

@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from check_smtp_border.border.asking import Plan
-from check_smtp_border.border.facts import Answer, Question
-
-from .support.facts import reply
+from check_smtp_border.border.asking import Answer, Plan, Question
+from tests.support.facts import reply
 
 USUAL = "smtp.test@monitor.example"
 NO = "554 5.7.1 Relay access denied"
