@@ -34,7 +34,7 @@ lint: .venv/dev  ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-generate: .venv/test  ## the files that repeat the list of options
+generate: .venv/test  ## the files that repeat options and findings
 	$(BIN)/python contrib/generate.py
 
 demo: .venv/test  ## the plugin against good and bad borders on loopback
