@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from check_smtp_border.smtp import ConnectFailed, ConnectionLost, TimedOut, TlsFailed
-from check_smtp_border.smtp.connection import Connection
+from check_smtp_border.smtp.connection import Connection, TlsKind
 
 
 @contextlib.contextmanager
@@ -62,19 +62,19 @@ def test_nothing_is_begun_behind_the_deadline() -> None:
         with pytest.raises(TimedOut):
             connection.send(b"QUIT\r\n")
         with pytest.raises(TlsFailed, match=r"^timeout during the TLS handshake$"):
-            connection.start_tls("mx.example.com", verify=False)
+            connection.handshake("mx.example.com")
         with pytest.raises(ConnectFailed, match=r"^timeout$"):
             Connection.open("127.0.0.1", 25, time.monotonic())
 
 
 @pytest.mark.parametrize("name", ["mx..example.com", ".example.com", "a" * 64 + ".example.com"])
-@pytest.mark.parametrize("verify", [True, False])
-def test_a_name_that_no_certificate_can_have_is_no_crash(name: str, verify: bool) -> None:
+@pytest.mark.parametrize("kind", TlsKind)
+def test_a_name_that_no_certificate_can_have_is_no_crash(name: str, kind: TlsKind) -> None:
     with (
         connected() as (connection, _),
         pytest.raises(TlsFailed, match=r"is no name for a certificate$") as error,
     ):
-        connection.start_tls(name, verify=verify)
+        connection.handshake(name, kind)
     assert error.value.untrusted
 
 
