@@ -66,11 +66,7 @@ class Line(NamedTuple):
     def connect(self) -> Session:
         """Open a connection; the greeting is still to be read. Raises ConnectFailed."""
         settings = self.settings
-        try:
-            connection = Connection.open(self.address, settings.port, self.deadline)
-        except ConnectFailed as error:
-            error.doing = f"connecting to port {settings.port}"
-            raise
+        connection = Connection.open(self.address, settings.port, self.deadline)
         return Session(connection, self.started, keep_dialogue=settings.verbose >= 2)
 
     def ehlo_name(self, session: Session) -> str:
