@@ -33,13 +33,14 @@ class Session:
 
     The verbs return the server's reply, whatever its code, and raise SessionError
     (ConnectionLost, TimedOut, ProtocolViolation) where none came.
-    closing: the server said 421.
+    local_address: of this end. closing: the server said 421.
     took: seconds of the latest exchange. seconds: the slowest one of each verb ("greeting",
     "ehlo", "starttls" with its handshake, "mail", "rcpt", "rset", "data", "message", "quit").
     dialogue: stays empty without keep_dialogue. started: where its clock begins.
     """
 
     def __init__(self, connection: Connection, started: float, keep_dialogue: bool = True) -> None:
+        self.local_address = connection.local_address
         self._connection = connection
         self._started = started
         self._keep_dialogue = keep_dialogue
