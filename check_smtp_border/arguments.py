@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from check_smtp_border.names import canonical_address
+from check_smtp_border.names import canonical_address, is_unreachable
 from check_smtp_border.probes import CATALOGUE, TIMED
 from check_smtp_border.settings import Nameserver, Threshold
 
@@ -79,12 +79,22 @@ def _mailbox(local_part: str, domain: str) -> str:
 def read_host(text: str) -> str:
     """Return a host name as `read_domain` does, or an IP address in its usual spelling."""
     address = canonical_address(text)
+    if address and is_unreachable(address):
+        raise ValueError("no stranger can reach this address")
     if address:
         return address
     try:
         return read_domain(text)
     except ValueError as error:
         raise ValueError(str(error).replace("domain name", "host name or address")) from None
+
+
+def read_source_address(text: str) -> str:
+    """Return an IP address that connections can come from, in its canonical spelling."""
+    address = canonical_address(text)
+    if not address or is_unreachable(address):
+        raise ValueError("not an address of this host")
+    return address
 
 
 def read_fqdn(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from check_smtp_border import arguments
-from check_smtp_border.names import Family, domain_of, is_below
+from check_smtp_border.names import Family, domain_of, family_of, is_below
 from check_smtp_border.options import GROUPS
 from check_smtp_border.parser import UsageError, parser
 from check_smtp_border.probes import CATALOGUE
@@ -105,7 +105,26 @@ def conflicting_options(given: argparse.Namespace) -> str | None:
     addresses = [nameserver.address for nameserver in given.nameservers]
     if len(addresses) != len(set(addresses)):
         return "--nameserver: one address with two ports"
-    return _twice(given.warning, "--warning") or _twice(given.critical, "--critical")
+    return (
+        _wrong_sources(given)
+        or _twice(given.warning, "--warning")
+        or _twice(given.critical, "--critical")
+    )
+
+
+def _wrong_sources(given: argparse.Namespace) -> str | None:
+    """What is wrong with --source-address."""
+    families = [family_of(address) for address in given.source_addresses]
+    for address, family in zip(given.source_addresses, families):
+        if families.count(family) > 1:
+            return f"--source-address: give one {family.value} address"
+        if not _family(given).includes(address):
+            return f"--source-address {address} contradicts --use-{_family(given).value.lower()}"
+        from check_smtp_border.smtp.connection import is_own_address  # costly, and rarely needed
+
+        if not is_own_address(address):
+            return f"--source-address {address} is not an address of this host"
+    return None
 
 
 def _twice(thresholds: Sequence[Threshold], option: str) -> str | None:

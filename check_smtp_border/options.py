@@ -91,6 +91,15 @@ TARGETS = (
 
 CONVERSATION = (
     Option(
+        ("--source-address",),
+        "source_addresses",
+        "address of this host that connections for SMTP come from, one for each family;"
+        " repeatable (default: the system's choice)",
+        "ADDRESS",
+        arguments.read_source_address,
+        repeatable=True,
+    ),
+    Option(
         ("-F", "--fqdn"),
         "fqdn",
         "name in EHLO (default: the node name if it has a dot, else the address literal"

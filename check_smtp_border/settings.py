@@ -34,6 +34,7 @@ class Settings(NamedTuple):
     """What the operator asked; the fields are the long options.
 
     hostnames: empty to visit the MX of `domain`.
+    source_addresses: where connections for SMTP come from, one for each family at most.
     fqdn: None where this host has none; then the address literal of the connection is said.
     sender: "" for the null reverse-path.
     expect_valid, expect_unknown, expect_relay: patterns, None for the default.
@@ -50,6 +51,7 @@ class Settings(NamedTuple):
     port: int = 25
     family: Family = Family.ANY
     nameservers: tuple[Nameserver, ...] = ()
+    source_addresses: tuple[str, ...] = ()
     fqdn: str | None = None
     sender: str = ""
     expect_valid: tuple[str, ...] | None = None

@@ -480,7 +480,7 @@ def test_line_1_has_400_characters_at_most_and_counts_what_it_leaves_out(
     visits: list[tuple[int, int, str]], named: bool
 ) -> None:
     seen = [
-        at(f"192.0.2.{number}", "a" * name, unknown=f"{digit}3{number} {'b' * text}")
+        at(f"192.0.2.{number}", "a" * name, unknown=f"{digit}4{number} {'b' * text}")
         for number, (name, text, digit) in enumerate(visits)
     ]
     line = line_1(found(*seen, settings=NAMED if named else SETTINGS))
