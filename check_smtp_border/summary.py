@@ -194,11 +194,19 @@ def _visits(results: Results) -> tuple[Visit, ...]:
 
 def _ids(verdicts: Sequence[Verdict]) -> list[str]:
     """The finding that speaks for each verdict: another one where it stands at the same place."""
-    found = {(verdict.place, verdict.finding) for verdict in verdicts}
-    return [
-        next((one for one in verdict.covered_by if (verdict.place, one) in found), verdict.finding)
-        for verdict in verdicts
-    ]
+    found = {(verdict.place, verdict.finding): verdict for verdict in verdicts}
+
+    def speaker(verdict: Verdict) -> str:
+        heard: set[str] = set()  # what covers another may be covered itself
+        while True:
+            covering = (one for one in verdict.covered_by if (verdict.place, one) in found)
+            one = next((one for one in covering if one not in heard), None)
+            if one is None:
+                return verdict.finding
+            heard.add(one)
+            verdict = found[verdict.place, one]
+
+    return [speaker(verdict) for verdict in verdicts]
 
 
 def _claimed(who: str, plural: bool, claims: Sequence[Claim]) -> str:
