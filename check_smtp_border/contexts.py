@@ -110,12 +110,12 @@ def only_unknown(survey: Survey, settings: Settings) -> Iterator[Verdict]:
         elif verdict.finding and not survey.visits and verdict.level is Level.CRITICAL:
             for entry in asked(settings):
                 if entry.scope in PER_ADDRESS:
-                    yield untested(entry, verdict.place, verdict.text, settings)
+                    yield untested(entry, verdict.place, verdict.words(), settings)
 
 
 def untested(entry: Entry, place: Place, cause: str, settings: Settings) -> Verdict:
     """The control of a probe failed. Beside the conversation, its own finding says that."""
-    text = f"not tested, {cause}"
+    text = f"could not be tested: {cause}"
     if not settings.only:
         return Verdict(Level.OK, place, f"{entry.name} {text}", untested=True)
     return Verdict(Level.WARNING, place, text, f"{entry.name}-untested", ("untested", cause))

@@ -73,3 +73,8 @@ def helpful_options(reason: Reason | None, settings: Settings) -> tuple[str, ...
 def belongs_to_tls(seen: Visit, reason: Reason | None) -> bool:
     """ "TLS needed", said where TLS failed, is the TLS finding's."""
     return reason is Reason.TLS_NEEDED and seen.tls_failed
+
+
+def give_more_time(settings: Settings) -> str:
+    """What helps where the run's time was over, as a remark."""
+    return f"give --timeout more than {settings.timeout:g}"
