@@ -108,7 +108,7 @@ def _tried(session: Session, octets: bytes, quiet: float) -> Ending:
     early: tuple[Reply, ...] = ()
     try:
         session.content(octets)
-        early = session.replies_within(quiet)
+        early = session.replies_within(quiet, most=1)
         if early:
             return Ending(early)
         session.raw(b"\r\n.\r\n")
@@ -146,7 +146,7 @@ def judge(fact: Endings, seen: Visit, settings: Settings) -> Iterator[Verdict]:
 
 def _inconclusive(fact: Endings, answered: int, seen: Visit, settings: Settings) -> Verdict:
     """How many of how many have no answer, and why the first of them has none."""
-    text = f"leaves {len(SEQUENCES) - answered} of {len(SEQUENCES)} ends of a message unanswered"
+    text = f"answers {answered} of {len(SEQUENCES)} sequences that must not end a message"
     open_ = [one for one in fact.by_name.values() if isinstance(one, Unsent) or not _says(one)]
     quote = ""
     if open_:

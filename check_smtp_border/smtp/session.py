@@ -153,15 +153,15 @@ class Session:
         self.took = time.monotonic() - self._sent
         return reply
 
-    def replies_within(self, seconds: float) -> tuple[Reply, ...]:
-        """Return the replies that come in this time, 16 at most.
+    def replies_within(self, seconds: float, most: int = _MOST_REPLIES) -> tuple[Reply, ...]:
+        """Return the replies that come in this time, or the first `most` of them.
 
         The server's leaving ends it. Raises ProtocolViolation where no reply came before it.
         """
         replies: list[Reply] = []
         with self._bounded(seconds), self._doing(self._awaited):
             try:
-                while len(replies) < _MOST_REPLIES:
+                while len(replies) < most:
                     replies.append(self._read_reply())
             except (TimedOut, ConnectionLost):
                 pass
