@@ -96,12 +96,14 @@ def _tried(session: Session, dial: Dial) -> Smuggled:
 
 
 def _in_clear(session: Session, seen: Smuggled) -> Smuggled:
+    clear: tuple[Reply, ...] = ()
+    garbled = False
     try:
         clear = session.replies_within(CLEAR_SECONDS)
     except ProtocolViolation:
-        clear = ()
+        garbled = True
     rest = session.discard_plaintext()
-    return seen._replace(clear=clear, garbled=rest and not clear)
+    return seen._replace(clear=clear, garbled=garbled or (rest and not clear))
 
 
 def judge(fact: Smuggled, seen: Visit, settings: Settings) -> Iterator[Verdict]:
