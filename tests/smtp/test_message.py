@@ -103,7 +103,7 @@ def test_a_payload_travels_behind_the_headers_of_the_test_message(
 ) -> None:
     usual, loaded = _with(message_of), _with(make)
     own = ("Message-ID", "Date", "Content-Type", "Content-Transfer-Encoding")
-    for name in usual.keys():
+    for name in usual:
         assert name in own or loaded[name] == usual[name]
     body = loaded.get_body()
     assert body is not None and WHERE in body.get_content()
