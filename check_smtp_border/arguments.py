@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from check_smtp_border.names import canonical_address, is_unreachable
-from check_smtp_border.probes import CATALOGUE, TIMED
+from check_smtp_border.probes import CATALOGUE, TIMED, findings
 from check_smtp_border.settings import Nameserver, Threshold
 
 MAX_LOCAL_PART_OCTETS = 64  # RFC 5321 4.5.3.1.1
@@ -152,6 +152,18 @@ def read_probes(text: str) -> tuple[str, ...]:
     if not all(name in known for name in names):
         raise ValueError(f"no such probe, use {', '.join(known)}")
     return names
+
+
+def read_known(text: str) -> tuple[str, ...]:
+    """Return the ids of `ID[,ID...]`, of findings that can be a WARNING."""
+    ids = tuple(text.split(","))
+    known = findings()
+    for id_ in ids:
+        if id_ not in known:
+            raise ValueError("no such finding, write ids as line 1 ends with them, like mx-alias")
+        if "WARNING" not in known[id_].states:
+            raise ValueError(f"{id_} is never a WARNING, so it cannot be a known one")
+    return ids
 
 
 def read_threshold(text: str) -> Threshold:

@@ -77,10 +77,14 @@ def with_defaults(given: argparse.Namespace) -> Settings:
         "fqdn": fqdn,
         "sender": default_sender if given.sender is None else given.sender,
         "tls": _tls_use(given),
-        "also": tuple(dict.fromkeys(name for names in given.also for name in names)),
-        "only": tuple(dict.fromkeys(name for names in given.only for name in names)),
+        **{field: _flat(getattr(given, field)) for field in ("also", "only", "known")},
     }
     return Settings(**{**values, **made})
+
+
+def _flat(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The words of an option that takes several and may be repeated, each once."""
+    return tuple(dict.fromkeys(word for words in lists for word in words))
 
 
 def conflicting_options(given: argparse.Namespace) -> str | None:
@@ -96,7 +100,7 @@ def conflicting_options(given: argparse.Namespace) -> str | None:
             if getattr(given, field):
                 return f"--no-starttls contradicts {_OPTIONS[field].names[-1]}"
         for entry in CATALOGUE:
-            if entry.needs_starttls and entry.name in {*sum(given.also + given.only, ())}:
+            if entry.needs_starttls and entry.name in _flat((*given.also, *given.only)):
                 return (
                     f"--no-starttls leaves nothing to ask for {entry.name}: leave out one of them"
                 )

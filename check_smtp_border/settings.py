@@ -40,6 +40,7 @@ class Settings(NamedTuple):
     expect_valid, expect_unknown, expect_relay: patterns, None for the default.
     certificate_days: (WARN, CRIT) of --certificate, None where not to be checked.
     also, only: names of the further probes of CATALOGUE.
+    known: ids of findings that are no news where they are a WARNING.
     timeout: seconds.
     """
 
@@ -63,6 +64,7 @@ class Settings(NamedTuple):
     deliver: bool = False
     also: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
     warning: tuple[Threshold, ...] = ()
     critical: tuple[Threshold, ...] = ()
     perfdata_per_host: bool = False

@@ -18,6 +18,19 @@ class Level(enum.IntEnum):
     UNKNOWN = 3
 
 
+class Finding(NamedTuple):
+    """What is known of an id. states: as README's table says them; what: one line."""
+
+    states: str
+    what: str
+
+
+# The states of several findings.
+UNLESS_OTHERS_ANSWER = "CRITICAL, WARNING where another address answers"
+BY_DIGIT = "CRITICAL, WARNING for 4yz"
+OF_THIS_SIDE = "UNKNOWN, WARNING where another address was visited"
+
+
 class Place(NamedTuple):
     """Where a verdict stands. label: as output says it, "" for the whole run.
 

@@ -207,7 +207,7 @@ class _Talk:
         except SessionError as error:
             if error.stage is Stage.BEFORE_COMMAND and error.verb == "STARTTLS":
                 raise  # the server had left before
-            self.tls = self.tls._replace(error=str(error))
+            self.tls = self.tls._replace(error=str(error), cause=error.words)
 
     def _handshake(self, session: Session, tls: Tls) -> None:
         self.tls = tls = tls._replace(injected=session.discard_plaintext())
@@ -217,7 +217,8 @@ class _Talk:
         if self.ehlo.completed or session.closing:
             self.tls = tls._replace(version=agreed.version, cipher=agreed.cipher)
         else:
-            self.tls = tls._replace(error=f"EHLO inside TLS: {self.ehlo}")
+            words = f"EHLO inside TLS: {self.ehlo}"
+            self.tls = tls._replace(error=words, cause=words)
 
     def _deliver(self, session: Session) -> None:
         """The fourth transaction: the test message, to the valid user alone."""
@@ -266,7 +267,10 @@ class _Talk:
             kind = FailureKind.LOCAL_FAILURE
         elif error.stage is Stage.FINAL_DOT:
             kind = FailureKind.DELIVERY_UNCERTAIN
-        return Failure(kind, str(error), self._recipient)
+        if isinstance(error, ProtocolViolation) and error.line and not self.greeting:
+            text = f"no SMTP on port {self._settings.port}: greets with '{error.line}'"
+            return Failure(kind, text)
+        return Failure(kind, str(error), self._recipient, error.words)
 
     def forget_replies(self) -> None:
         """Replies and commands were out of step: no reply of this connection is judged."""

@@ -107,11 +107,16 @@ class FailureKind(enum.Enum):
 
 
 class Failure(NamedTuple):
-    """What ended a conversation. recipient: of the transaction it happened in, None outside."""
+    """What ended a conversation.
+
+    text: in words. recipient: of the transaction it happened in, None outside.
+    cause: the words without the seconds, the same for all to whom the same happens.
+    """
 
     kind: FailureKind
     text: str
     recipient: Recipient | None = None
+    cause: str = ""
 
 
 class Certificate(NamedTuple):
@@ -140,7 +145,8 @@ class Tls(NamedTuple):
 
     offered: by the reply to EHLO.
     reply: to STARTTLS.
-    error: why it came to no session inside TLS, though the reply was 220 or never came.
+    error: why it came to no session inside TLS, though the reply was 220 or never came; cause:
+        the same without seconds.
     injected: plaintext stood behind the 220.
     version, cipher: agreed on, "" where it came to no session inside TLS.
     certificate: None where nobody asked for its facts or it cannot be read.
@@ -149,6 +155,7 @@ class Tls(NamedTuple):
     offered: bool = False
     reply: Reply | None = None
     error: str = ""
+    cause: str = ""
     injected: bool = False
     version: str = ""
     cipher: str = ""

@@ -142,7 +142,8 @@ def _of_this_host(seen: Visit) -> bool:
 def _lost(address: str, names: Sequence[str], words: str) -> Visit:
     """What is known of a visit that did not come back, or raised."""
     if words:
-        failure = Failure(FailureKind.INTERNAL_ERROR, f"the plugin's own mistake: {words}")
+        text = f"could not be visited to the end, a mistake of the plugin: {words}"
+        failure = Failure(FailureKind.INTERNAL_ERROR, text)
     else:
         failure = Failure(FailureKind.TIMEOUT, "timeout, the visit did not end in time")
     return Visit(address, tuple(names), failure=failure)

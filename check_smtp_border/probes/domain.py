@@ -7,24 +7,33 @@ from collections.abc import Iterator
 from check_smtp_border.border.facts import MailDomain, MailHost, NotVisited, Publication, Survey
 from check_smtp_border.names import Family, canonical_address, family_of, is_private, listed
 from check_smtp_border.settings import Settings
-from check_smtp_border.verdict import Level, Place, Verdict
+from check_smtp_border.verdict import OF_THIS_SIDE, Finding, Level, Place, Verdict
 
 FINDINGS = {
-    "domain-missing": "the domain does not exist",
-    "null-mx": "the domain says that it takes no mail",
-    "no-mail-host": "the domain has no host that could take its mail",
-    "dns-failed": "the domain's nameservers fail",
-    "resolver-failed": "our resolver fails, so nothing was tested",
-    "mx-lookup-failed": "an MX host could not be looked up",
-    "mx-without-address": "an MX host has no address",
-    "mx-bogus-address": "an MX host has an address that no stranger can reach",
-    "mx-alias": "an MX host is a CNAME",
-    "null-mx-beside-others": "a null MX stands beside other MX",
-    "host-not-found": "a host of --hostname could not be looked up",
-    "no-address-family": "a host has no address of the family that was asked for",
-    "no-route": "this host has no route to an address",
-    "local-failure": "this host could not connect, for want of something of its own",
-    "too-many-addresses": "the border has more hosts or addresses than are visited",
+    "domain-missing": Finding("CRITICAL", "the domain does not exist"),
+    "null-mx": Finding("CRITICAL", "the domain says that it takes no mail"),
+    "no-mail-host": Finding("CRITICAL", "the domain has no host that could take its mail"),
+    "dns-failed": Finding("CRITICAL", "the domain's nameservers fail"),
+    "resolver-failed": Finding("UNKNOWN", "our resolver fails, so nothing was tested"),
+    "mx-lookup-failed": Finding("WARNING", "an MX host could not be looked up"),
+    "mx-without-address": Finding("WARNING", "an MX host has no address"),
+    "mx-bogus-address": Finding("WARNING", "an MX host has an address that no stranger can reach"),
+    "mx-alias": Finding("WARNING", "an MX host is a CNAME"),
+    "null-mx-beside-others": Finding("WARNING", "a null MX stands beside other MX"),
+    "host-not-found": Finding(OF_THIS_SIDE, "a host of --hostname could not be looked up"),
+    "no-address-family": Finding(
+        OF_THIS_SIDE, "a host has no address of the family that was asked for"
+    ),
+    "no-route": Finding(
+        "OK, WARNING with -6, UNKNOWN where nothing is left to visit",
+        "this host has no route to an address",
+    ),
+    "local-failure": Finding(
+        OF_THIS_SIDE, "this host could not connect, for want of something of its own"
+    ),
+    "too-many-addresses": Finding(
+        "WARNING", "the border has more hosts or addresses than are visited"
+    ),
 }
 
 

@@ -22,19 +22,25 @@ from check_smtp_border.probes.wording import (
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reason import Reason, reason_of, says_relaying_denied
 from check_smtp_border.smtp.reply import Reply
-from check_smtp_border.verdict import Claim, Level, Verdict, meets
+from check_smtp_border.verdict import BY_DIGIT, Claim, Finding, Level, Verdict, meets
 
 FINDINGS = {
-    "relay-accepted": "accepts mail for a foreign domain: an open relay",
-    "unknown-accepted": "accepts mail for a user who does not exist: backscatter",
-    "client-refused": "refuses everyone alike, so nothing could be tested",
-    "valid-refused": "refuses the valid user",
-    "valid-deferred": "defers the valid user",
-    "valid-unexpected": "answers the valid user otherwise than expected",
-    "unknown-unexpected": "refuses the unknown user with another code than expected",
-    "relay-unexpected": "refuses relaying with another code than expected",
-    "unknown-inconclusive": "refuses the unknown user for a reason that proves nothing",
-    "relay-inconclusive": "refuses relaying for a reason that proves nothing",
+    "relay-accepted": Finding("CRITICAL", "accepts mail for a foreign domain: an open relay"),
+    "unknown-accepted": Finding(
+        "CRITICAL", "accepts mail for a user who does not exist: backscatter"
+    ),
+    "client-refused": Finding(BY_DIGIT, "refuses everyone alike, so nothing could be tested"),
+    "valid-refused": Finding("CRITICAL", "refuses the valid user"),
+    "valid-deferred": Finding("WARNING", "defers the valid user"),
+    "valid-unexpected": Finding("WARNING", "answers the valid user otherwise than expected"),
+    "unknown-unexpected": Finding(
+        "WARNING", "refuses the unknown user with another code than expected"
+    ),
+    "relay-unexpected": Finding("WARNING", "refuses relaying with another code than expected"),
+    "unknown-inconclusive": Finding(
+        "WARNING", "refuses the unknown user for a reason that proves nothing"
+    ),
+    "relay-inconclusive": Finding("WARNING", "refuses relaying for a reason that proves nothing"),
 }
 
 DEFAULT_PATTERNS = {
@@ -139,7 +145,7 @@ def _valid(seen: Visit, reply: Reply, settings: Settings) -> Verdict:
     alike = _alike(seen)
     level, finding, text, remarks = _valid_finding(seen, reply, reason, alike, settings)
     if alike and finding != "client-refused":
-        remarks = (*remarks, f"{_named(alike, settings)} could not be tested")
+        remarks = (*remarks, f"{_in_general(alike)} could not be tested")
     return Verdict(
         level,
         seen.place,
@@ -196,10 +202,6 @@ def _same_refusal(seen: Visit, recipient: Recipient) -> bool:
     """The valid user was refused too, by the same refusal."""
     valid, reply = seen.replies.get(Recipient.VALID), seen.replies.get(recipient)
     return bool(valid and reply and not valid.completed and _same(valid, reply))
-
-
-def _named(recipients: Sequence[Recipient], settings: Settings) -> str:
-    return enumerated([whom(settings, recipient) for recipient in recipients])
 
 
 def _in_general(recipients: Sequence[Recipient]) -> str:
@@ -267,9 +269,9 @@ def _inconclusive(
     about = whom(settings, recipient)
     covered_by: tuple[str, ...] = ()
     if unknown and relay and _same(unknown, relay):
-        about = _named((Recipient.UNKNOWN, Recipient.RELAY), settings)
+        about = enumerated([whom(settings, one) for one in (Recipient.UNKNOWN, Recipient.RELAY)])
         covered_by = () if recipient is Recipient.UNKNOWN else ("unknown-inconclusive",)
-    text = f"refuses {about} for a reason that proves nothing{because(reason)}"
+    text = f"gives no proof for {about}{because(reason)}"
     return base._replace(text=text, covered_by=covered_by, remarks=remarks)
 
 
