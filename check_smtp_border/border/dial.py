@@ -43,6 +43,11 @@ class Dial:
         self.out_of_step = False
         self.seconds: dict[str, float] = {}
 
+    @property
+    def seconds_left(self) -> float:
+        """Until everything has to be at its end."""
+        return self.line.deadline - time.monotonic()
+
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
         """A session behind its EHLO, inside TLS where the conversation was; QUIT at its end.
