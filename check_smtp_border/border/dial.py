@@ -9,12 +9,13 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
+from check_smtp_border.border.asking import Asked, Question
 from check_smtp_border.border.conversation import Line
-from check_smtp_border.border.facts import Asked, Question, Verification
+from check_smtp_border.border.facts import Verification
 from check_smtp_border.smtp import SessionError, TlsFailed
 from check_smtp_border.smtp.connection import TlsKind
 from check_smtp_border.smtp.reply import DialogueLine, Reply
-from check_smtp_border.smtp.session import Session
+from check_smtp_border.smtp.session import Session, out_of_step
 
 
 class TurnedAway(SessionError):
@@ -31,6 +32,7 @@ class Dial:
     line: whom to call; its `name` is the SNI. tls: go over to TLS, as the conversation did.
     dialogue: of all connections so far; connections: how many there were.
     seconds: the slowest of each verb.
+    out_of_step: the latest one answered a command twice, so no reply on it can be trusted.
     """
 
     def __init__(self, line: Line, *, tls: bool) -> None:
@@ -38,7 +40,13 @@ class Dial:
         self.tls = tls
         self.dialogue: list[DialogueLine] = []
         self.connections = 0
+        self.out_of_step = False
         self.seconds: dict[str, float] = {}
+
+    @property
+    def seconds_left(self) -> float:
+        """Until everything has to be at its end."""
+        return self.line.deadline - time.monotonic()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
@@ -62,10 +70,17 @@ class Dial:
             _demand("refuses EHLO", session.ehlo(self.line.ehlo_name(session)), "2")
             yield session
         finally:
-            session.quit()
+            self.out_of_step = out_of_step(session.quit())
             for verb, took in session.seconds.items():
                 self.seconds[verb] = max(took, self.seconds.get(verb, 0.0))
             self.dialogue += session.dialogue
+
+    @property
+    def late(self) -> str:
+        """What helps where no time is left, "" while some is."""
+        if time.monotonic() < self.line.deadline:
+            return ""
+        return f"give --timeout more than {self.line.settings.timeout:g}"
 
     def ask(self, questions: Sequence[Question]) -> Asked:
         """Ask, on as many connections as it takes; see `questions.py` for the rules."""
@@ -79,6 +94,7 @@ class Dial:
 
     def _connect(self) -> Session:
         self.connections += 1
+        self.out_of_step = False
         began = time.monotonic()
         event = f"connect to {self.line.address} port {self.line.settings.port}"
         self.dialogue += self.line.event(began, event)
