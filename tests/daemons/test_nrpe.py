@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,7 +128,6 @@ def test_60_addresses_at_vv_keep_line_1_and_its_perfdata(site: Site) -> None:
 
 
 def test_nagios_asks_nrpe_by_the_shipped_command(site: Site) -> None:
-    shutil.copy(f"{PLUGINS}/check_nrpe", site.mounts[PLUGINS])
     objects = host(ADDRESS) + service("outside", "check_smtp_border_nrpe!check_smtp_border")
     files = {"check_smtp_border.cfg": NAGIOS_SHIPPED, "tests.cfg": objects}
     with nrpe(site, site.edited(SHIPPED, "open")), nagios(files, site.mounts) as daemon:
