@@ -39,6 +39,9 @@ def _read_all(given: argparse.Namespace) -> None:
         words = getattr(given, field)
         if option.reader and option.repeatable:
             read = tuple(_read(field, option.reader, word) for word in words or ())
+            if option.once_each and len(set(read)) < len(read):
+                twice = next(value for value in read if read.count(value) > 1)
+                raise UsageError(f"{option.label}: {twice} is given twice (see --help)")
             setattr(given, field, tuple(dict.fromkeys(read)))
         elif option.reader and words is not None:
             setattr(given, field, _read(field, option.reader, words))
@@ -77,7 +80,7 @@ def with_defaults(given: argparse.Namespace) -> Settings:
         "fqdn": fqdn,
         "sender": default_sender if given.sender is None else given.sender,
         "tls": _tls_use(given),
-        "also": tuple(dict.fromkeys(name for names in given.also for name in names)),
+        "also": _also(given),
         "only": tuple(dict.fromkeys(name for names in given.only for name in names)),
     }
     return Settings(**{**values, **made})
@@ -102,10 +105,36 @@ def conflicting_options(given: argparse.Namespace) -> str | None:
                 )
     if given.also and given.only:
         return "give --also or --only, not both: --only looks at nothing else"
+    wrong_lists = _conflicting_lists(given)
+    if wrong_lists:
+        return wrong_lists
     addresses = [nameserver.address for nameserver in given.nameservers]
     if len(addresses) != len(set(addresses)):
         return "--nameserver: one address with two ports"
     return _twice(given.warning, "--warning") or _twice(given.critical, "--critical")
+
+
+def _conflicting_lists(given: argparse.Namespace) -> str | None:
+    """What is wrong between the options of dnsbl."""
+    both = [zone for zone in given.dnsbl_critical if zone in given.dnsbl_warning]
+    if both:
+        return f"give {both[0]} to --dnsbl-critical or --dnsbl-warning, not to both"
+    if given.dnsbl_critical or given.dnsbl_warning:
+        return None
+    needed = "give a block list with --dnsbl-critical or --dnsbl-warning: none is built in"
+    if "dnsbl" in sum(given.also + given.only, ()):
+        return f"dnsbl has nothing to ask: {needed}"
+    if given.dnsbl_addresses and not given.only:
+        return f"--dnsbl-address has nothing to ask: {needed}"
+    return None
+
+
+def _also(given: argparse.Namespace) -> tuple[str, ...]:
+    """The probes of --also; a block list asks for its probe by itself."""
+    names = [name for names in given.also for name in names]
+    if (given.dnsbl_critical or given.dnsbl_warning) and not given.only:
+        names.append("dnsbl")
+    return tuple(dict.fromkeys(names))
 
 
 def _twice(thresholds: Sequence[Threshold], option: str) -> str | None:

@@ -34,6 +34,49 @@ def family_of(address: str) -> Family:
     return Family.IPV6 if ":" in address else Family.IPV4
 
 
+def unmapped(address: str) -> str:
+    """The IPv4 address that an IPv4-mapped IPv6 address stands for, else `address` itself."""
+    raw = _packed(address)
+    mapped = len(raw) == 16 and raw[:12] == bytes(10) + b"\xff\xff"
+    return socket.inet_ntop(socket.AF_INET, raw[12:]) if mapped else address
+
+
+def is_listable(address: str) -> bool:
+    """Whether a block list can know the address: strangers can reach it.
+
+    Not private (RFC 1918, RFC 6598, RFC 4193), link-local, loopback, multicast or reserved;
+    127.0.0.0/24 alone of the IPv4 loopback ones.
+    """
+    raw = _packed(unmapped(address))
+    number, width = int.from_bytes(raw, "big"), 8 * len(raw)
+    return not any(
+        number >> (width - bits) == int.from_bytes(_packed(network), "big") >> (width - bits)
+        for network, bits in _UNLISTABLE
+        if (":" in network) == (width == 128)
+    )
+
+
+_UNLISTABLE = (
+    *(("0.0.0.0", 8), ("10.0.0.0", 8), ("100.64.0.0", 10), ("127.0.0.0", 24)),  # noqa: S104
+    *(("169.254.0.0", 16), ("172.16.0.0", 12), ("192.168.0.0", 16), ("224.0.0.0", 3)),
+    *(("::", 128), ("::1", 128), ("fc00::", 7), ("fe80::", 10), ("ff00::", 8)),
+)
+
+
+def _packed(address: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+def reversed_address(address: str) -> str:
+    """The labels under which DNS lists an address (RFC 5782 2.1 and 2.4): `2.0.0.127`.
+
+    An IPv4-mapped address is written as an IPv6 one, by its nibbles.
+    """
+    if ":" in address:
+        return ".".join(reversed(_packed(address).hex()))
+    return ".".join(reversed(address.split(".")))
+
+
 def address_literal(address: str) -> str:
     """`[192.0.2.1]` or `[IPv6:2001:db8::1]` (RFC 5321 4.1.3)."""
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"

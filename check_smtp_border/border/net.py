@@ -11,6 +11,8 @@ from check_smtp_border.border.threads import side_by_side
 from check_smtp_border.settings import Settings
 
 if TYPE_CHECKING:
+    from check_smtp_border.border.facts import MailDomain
+    from check_smtp_border.border.questioner import Questioner
     from check_smtp_border.clients.lookup import Lookup
 
 _Item = TypeVar("_Item")
@@ -32,6 +34,12 @@ class Net(NamedTuple):
         from check_smtp_border.clients.lookup import Lookup
 
         return Lookup(self.settings.nameservers, self.settings.timeout)
+
+    def questioner(self, domain: MailDomain | None) -> Questioner:
+        """Return the run's resolver, unless looking up `domain` has shown that it fails."""
+        from check_smtp_border.border.questioner import Questioner
+
+        return Questioner(self, domain)
 
     def dial(self, address: str, name: str, *, tls: bool = False) -> Dial:
         """Return the way to connect to `address`, with `name` as SNI."""
