@@ -62,12 +62,10 @@ def _verified(seen: Visit, name: str, verification: Verification) -> Verdict:
         claim = Claim("shows", "show", "a certificate that verifies")
         return Verdict(Level.OK, seen.place, f"certificate verifies{whose}", claim=claim)
     if verification.untrusted:
-        level, text = Level.CRITICAL, f"certificate does not verify{whose}: {verification.error}"
+        level, text = Level.CRITICAL, f"certificate does not verify{whose}"
     else:
-        level, text = (
-            Level.WARNING,
-            f"certificate could not be verified{whose}: {verification.error}",
-        )
+        level, text = Level.WARNING, f"certificate could not be verified{whose}"
+    text += f": {verification.error}"
     return Verdict(level, seen.place, text, "certificate-unverified")
 
 
