@@ -36,35 +36,16 @@ def family_of(address: str) -> Family:
 
 def unmapped(address: str) -> str:
     """The IPv4 address that an IPv4-mapped IPv6 address stands for, else `address` itself."""
-    raw = _packed(address)
-    mapped = len(raw) == 16 and raw[:12] == bytes(10) + b"\xff\xff"
+    if not address.startswith("::ffff:"):
+        return address
+    raw = socket.inet_pton(socket.AF_INET6, address)
+    mapped = raw[:12] == bytes(10) + b"\xff\xff"
     return socket.inet_ntop(socket.AF_INET, raw[12:]) if mapped else address
 
 
 def is_listable(address: str) -> bool:
-    """Whether a block list can know the address: strangers can reach it.
-
-    Not private (RFC 1918, RFC 6598, RFC 4193), link-local, loopback, multicast or reserved;
-    127.0.0.0/24 alone of the IPv4 loopback ones.
-    """
-    raw = _packed(unmapped(address))
-    number, width = int.from_bytes(raw, "big"), 8 * len(raw)
-    return not any(
-        number >> (width - bits) == int.from_bytes(_packed(network), "big") >> (width - bits)
-        for network, bits in _UNLISTABLE
-        if (":" in network) == (width == 128)
-    )
-
-
-_UNLISTABLE = (
-    *(("0.0.0.0", 8), ("10.0.0.0", 8), ("100.64.0.0", 10), ("127.0.0.0", 24)),  # noqa: S104
-    *(("169.254.0.0", 16), ("172.16.0.0", 12), ("192.168.0.0", 16), ("224.0.0.0", 3)),
-    *(("::", 128), ("::1", 128), ("fc00::", 7), ("fe80::", 10), ("ff00::", 8)),
-)
-
-
-def _packed(address: str) -> bytes:
-    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+    """Whether a block list can know the address: strangers can reach it."""
+    return not _is_in(unmapped(address), _UNLISTABLE)
 
 
 def reversed_address(address: str) -> str:
@@ -73,7 +54,7 @@ def reversed_address(address: str) -> str:
     An IPv4-mapped address is written as an IPv6 one, by its nibbles.
     """
     if ":" in address:
-        return ".".join(reversed(_packed(address).hex()))
+        return ".".join(reversed(socket.inet_pton(socket.AF_INET6, address).hex()))
     return ".".join(reversed(address.split(".")))
 
 
@@ -101,3 +82,53 @@ def listed(items: Sequence[str]) -> str:
 def enumerated(items: Sequence[str]) -> str:
     """`a, b and c`."""
     return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
+
+
+def is_unreachable(address: str) -> bool:
+    """Whether no stranger can reach `address`: 0.0.0.0/8, link-local, multicast and their like."""
+    return _is_in(address, _UNREACHABLE)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether `address` is this host itself."""
+    return _is_in(address, _LOOPBACK)
+
+
+def is_private(address: str) -> bool:
+    """Whether only one network's own hosts can reach `address` (RFC 1918, 6598, 4193)."""
+    return _is_in(address, _PRIVATE)
+
+
+def _is_in(address: str, networks: Sequence[tuple[int, int, int]]) -> bool:
+    version = 6 if ":" in address else 4
+    family = socket.AF_INET6 if version == 6 else socket.AF_INET
+    number = int.from_bytes(socket.inet_pton(family, address), "big")
+    size = 128 if version == 6 else 32
+    return any(version == of and number >> (size - bits) == prefix for of, prefix, bits in networks)
+
+
+def _networks(*texts: str) -> tuple[tuple[int, int, int], ...]:
+    """IP version, prefix and its bits of `ADDRESS/BITS`."""
+    networks = []
+    for text in texts:
+        address, _, bits = text.partition("/")
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        octets = socket.inet_pton(family, address)
+        prefix = int.from_bytes(octets, "big") >> (len(octets) * 8 - int(bits))
+        networks.append((6 if ":" in address else 4, prefix, int(bits)))
+    return tuple(networks)
+
+
+# 240.0.0.0/4 is reserved and ends in broadcast.
+_UNREACHABLE = _networks(
+    *("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"),
+    *("::/128", "::ffff:0:0/96", "fe80::/10", "ff00::/8"),
+)
+_LOOPBACK = _networks("127.0.0.0/8", "::1/128")
+_PRIVATE = _networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+# Of the IPv4 loopback addresses the test entries' network alone.
+_UNLISTABLE = (
+    *_networks("0.0.0.0/8", "127.0.0.0/24", "169.254.0.0/16", "224.0.0.0/3", "::/128", "::1/128"),
+    *_networks("fe80::/10", "ff00::/8"),
+    *_PRIVATE,
+)

@@ -6,6 +6,7 @@ import enum
 from typing import NamedTuple
 
 from check_smtp_border.smtp.reply import Reply
+from check_smtp_border.text import QUOTE_LIMIT, shorten
 
 
 class Level(enum.IntEnum):
@@ -15,6 +16,19 @@ class Level(enum.IntEnum):
     WARNING = 1
     CRITICAL = 2
     UNKNOWN = 3
+
+
+class Finding(NamedTuple):
+    """What is known of an id. states: as README's table says them; what: one line."""
+
+    states: str
+    what: str
+
+
+# The states of several findings.
+UNLESS_OTHERS_ANSWER = "CRITICAL, WARNING where another address answers"
+BY_DIGIT = "CRITICAL, WARNING for 4yz"
+OF_THIS_SIDE = "UNKNOWN, WARNING where another address was visited"
 
 
 class Place(NamedTuple):
@@ -38,6 +52,9 @@ class Claim(NamedTuple):
 class Verdict(NamedTuple):
     """What is to be said of one fact.
 
+    text: what was tried and what came of it; its subject, the host, is said by the summary.
+    quote: the reply, said behind a colon; where room is short it is cut before anything else.
+    remarks: what was expected and what helps, said in parentheses.
     finding: the stable id, "" where all is as expected.
     same_as: deduplication key: findings of several places that share it are said once; () for
         the text.
@@ -58,6 +75,14 @@ class Verdict(NamedTuple):
     step: str = ""
     details: tuple[str, ...] = ()
     untested: bool = False
+    quote: str = ""
+    remarks: tuple[str, ...] = ()
+
+    def words(self, quote_limit: int = QUOTE_LIMIT) -> str:
+        """The text with its quote, of at most `quote_limit` characters, and its remarks."""
+        quote = f": {shorten(self.quote, quote_limit)}" if self.quote else ""
+        remarks = f" ({'; '.join(self.remarks)})" if self.remarks else ""
+        return f"{self.text}{quote}{remarks}"
 
 
 def meets(reply: Reply, pattern: str) -> bool:
@@ -67,5 +92,7 @@ def meets(reply: Reply, pattern: str) -> bool:
     if reply.enhanced:
         wanted = pattern[:-1] if pattern.endswith("x") else pattern
         return reply.enhanced == wanted or (wanted != pattern and reply.enhanced.startswith(wanted))
-    # 50z and 52z complain of our command or host (RFC 5321 4.2.3), not of the recipient.
-    return pattern[0] == "5" and reply.permanent and reply.code[1] not in "02"
+    # 50z, 52z and 555 complain of our command or host (RFC 5321 4.2.3, 4.1.1.11), 53z of the
+    # login (RFC 4954 4), 552 of room: none of the recipient.
+    about_us = reply.code[1] in "023" or reply.code in ("552", "555")
+    return pattern[0] == "5" and reply.permanent and not about_us

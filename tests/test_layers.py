@@ -14,8 +14,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "check_smtp_border"
 # A module imports only from rows above its own: data moves forward, from argv to the status line.
 ROWS = (
     ("version", "text", "smtp"),
-    ("smtp.reply", "smtp.connection"),
-    ("smtp.reason", "smtp.session"),
+    ("smtp.reply", "smtp.tls"),
+    ("smtp.reason", "smtp.connection"),
+    ("smtp.session",),
     ("observation",),
     ("settings",),
     ("certificate", "message", "lookup", "expectation", "arguments"),
@@ -27,7 +28,7 @@ ROWS = (
 )
 ROW_OF = {module: number for number, row in enumerate(ROWS) for module in row}
 
-ACQUISITION = {"lookup", "visit", "resource", "smtp.connection", "smtp.session"}
+ACQUISITION = {"lookup", "visit", "resource", "smtp.tls", "smtp.connection", "smtp.session"}
 EVALUATION = {"expectation", "judge_address", "judge_domain", "contexts", "summary"}
 PURE = [
     *("text", "settings", "arguments", "observation", "expectation"),
@@ -40,7 +41,7 @@ RESERVED = {
     "dns": {"lookup"},
     "nagiosplugin": {"cli", "contexts", "resource", "summary"},
     "socket": {"resource", "smtp.connection"},  # resource: getaddrinfo
-    "ssl": {"smtp.connection"},
+    "ssl": {"smtp.tls"},
 }
 # What a module may use of `socket` without talking: how addresses are written.
 SPELLING = {"inet_pton", "inet_ntop", "AF_INET", "AF_INET6"}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from check_smtp_border.smtp import ProtocolViolation
 from check_smtp_border.smtp.reply import (
+    MAX_KEPT_OCTETS,
     MAX_LINE_OCTETS,
     MAX_LINES,
     MAX_REPLY_OCTETS,
@@ -157,7 +158,7 @@ def test_bytes_are_replies_within_bounds_or_a_violation(stream: bytes) -> None:
         assert re.fullmatch("[2-5][0-9]{2}", reply.code)
         assert 1 <= len(reply.lines) <= MAX_LINES
         assert all(re.fullmatch("[ -~]*", line) for line in reply.lines)
-        assert sum(map(len, reply.lines)) <= MAX_REPLY_OCTETS + MAX_LINE_OCTETS
+        assert sum(map(len, reply.lines)) <= MAX_KEPT_OCTETS
         assert len(str(reply)) <= 160
         assert reply.enhanced is None or reply.enhanced[0] == reply.digit
     assert re.fullmatch("[ -~]{0,120}", violation)
@@ -197,12 +198,31 @@ def test_a_reply_of_128_lines_is_read_and_a_longer_one_is_a_violation() -> None:
 
 def test_a_reply_of_more_than_16384_octets_is_a_violation() -> None:
     lines = _line(MAX_LINE_OCTETS, b"\n", b"-") * (MAX_REPLY_OCTETS // MAX_LINE_OCTETS)
-    assert len(only_reply(lines + b"250 Ok\r\n").lines) == 9
+    assert only_reply(lines + b"250 Ok\r\n").code == "250"
     assert read([lines + b"250-a\r\n"]) == ([], f"reply of more than {MAX_REPLY_OCTETS} octets")
 
 
 def test_the_bounds_are_what_they_are_called_here() -> None:
-    assert (MAX_LINE_OCTETS, MAX_LINES, MAX_REPLY_OCTETS) == (2048, 128, 16384)
+    bounds = (MAX_LINE_OCTETS, MAX_LINES, MAX_REPLY_OCTETS, MAX_KEPT_OCTETS)
+    assert bounds == (2048, 128, 16384, 4096)
+
+
+def test_only_the_first_4096_octets_of_a_reply_are_kept() -> None:
+    lines = [f"550-{number:04}{'a' * 92}\r\n" for number in range(100)]
+    reply = only_reply("".join(lines).encode() + b"550 5.1.1 User unknown\r\n")
+    assert [line[:4] for line in reply.lines] == [f"{number:04}" for number in range(40)]
+    assert reply.enhanced is None
+
+
+def test_lines_that_are_not_kept_are_checked_all_the_same() -> None:
+    lines = b"550-" + b"a" * 1000 + b"\r\n"
+    assert read([lines * 8 + b"551 b\r\n"])[1] == "one reply with two codes, 550 and 551"
+    assert read([lines * 8 + b"Sorry\r\n"])[1] == "'Sorry' is not an SMTP reply"
+
+
+def test_what_follows_a_reply_that_was_cut_is_read_whole() -> None:
+    replies, _ = read([(b"550-" + b"a" * 1000 + b"\r\n") * 8 + b"550 b\r\n250-c\r\n250 d\r\n"])
+    assert replies[1:] == [Reply("250", ("c", "d"))]
 
 
 def test_the_bounds_are_of_one_reply_and_not_of_a_session() -> None:
@@ -260,8 +280,19 @@ def test_the_enhanced_code_stands_wherever_the_server_put_it(
     assert reply.codes == (lines[:3], enhanced)
 
 
-def test_the_first_digit_is_at_hand() -> None:
-    assert Reply("454").digit == "4"
+@pytest.mark.parametrize(
+    ("code", "classes"),
+    [
+        ("250", (True, False, False)),
+        ("354", (False, False, False)),
+        ("454", (False, True, False)),
+        ("550", (False, False, True)),
+    ],
+)
+def test_the_first_digit_decides(code: str, classes: tuple[bool, bool, bool]) -> None:
+    reply = Reply(code)
+    assert reply.digit == code[0]
+    assert (reply.completed, reply.transient, reply.permanent) == classes
 
 
 def test_a_reply_is_quoted_in_one_line_of_160_characters_at_most() -> None:

@@ -27,7 +27,7 @@ from check_smtp_border.border.script import (
     unanswered,
     unfinished,
 )
-from check_smtp_border.names import address_literal
+from check_smtp_border.names import address_literal, family_of
 from check_smtp_border.settings import Settings, TlsUse
 from check_smtp_border.smtp import (
     ConnectFailed,
@@ -66,11 +66,9 @@ class Line(NamedTuple):
     def connect(self) -> Session:
         """Open a connection; the greeting is still to be read. Raises ConnectFailed."""
         settings = self.settings
-        try:
-            connection = Connection.open(self.address, settings.port, self.deadline)
-        except ConnectFailed as error:
-            error.doing = f"connecting to port {settings.port}"
-            raise
+        family = family_of(self.address)
+        source = next((one for one in settings.source_addresses if family_of(one) is family), "")
+        connection = Connection.open(self.address, settings.port, self.deadline, source)
         return Session(connection, self.started, keep_dialogue=settings.verbose >= 2)
 
     def ehlo_name(self, session: Session) -> str:
@@ -104,7 +102,8 @@ def converse(line: Line, before: Visit) -> Visit:
     try:
         talk.run(session)
     except SessionError as error:
-        talk.failure = talk.failed(error)
+        if not talk.answered_with_421:
+            talk.failure = talk.failed(error)
     lost = talk.failure is not None and talk.failure.kind is FailureKind.CONNECTION_LOST
     talk.hung_up = session.closing or lost
     if out_of_step(session.quit()):
@@ -122,10 +121,12 @@ class _Talk:
         self._settings = line.settings
         self._before = before
         self._recipient: Recipient | None = None
+        self._dropped_all = True  # every RSET was accepted
         self.local_address = self.fqdn = ""
         self.failure: Failure | None = None
         self.greeting: Reply | None = None
         self.ehlo: Reply | None = None
+        self.keywords: dict[str, None] = {}
         self.tls: Tls | None = None
         self.mail: Reply | None = None
         self.replies: dict[Recipient, Reply] = {}
@@ -146,6 +147,7 @@ class _Talk:
             failure=self.failure,
             greeting=self.greeting,
             ehlo=self.ehlo,
+            keywords=tuple(self.keywords),
             tls=self.tls,
             mail=self.mail,
             replies=self.replies,
@@ -161,11 +163,11 @@ class _Talk:
         self.greeting = session.greeting()
         if self.greeting.code != "220":
             return
-        self.ehlo = session.ehlo(self.fqdn)
+        self.ehlo = self._ehlo(session)
         if not self.ehlo.completed:
             return
         if self._settings.tls is not TlsUse.NEVER and not self._before.tls_failed:
-            self._use_tls(session, self.ehlo)
+            self._use_tls(session)
             if session.closing or (self.tls and self.tls.error):
                 return
         for recipient in unanswered(self._before, self._settings):
@@ -180,13 +182,19 @@ class _Talk:
             # A server that leaves when all is said has left nothing unsaid.
             tolerated = () if self._unfinished else (ConnectionLost,)
             with contextlib.suppress(*tolerated):
-                session.rset()
-        if delivery_due(merged(self._before, self.visit()), self._settings):
+                self._dropped_all = session.rset().completed and self._dropped_all
+        # A server that keeps transactions would send the message to their recipients too.
+        if self._dropped_all and delivery_due(merged(self._before, self.visit()), self._settings):
             self._deliver(session)
 
-    def _use_tls(self, session: Session, ehlo: Reply) -> None:
+    def _ehlo(self, session: Session) -> Reply:
+        reply = session.ehlo(self.fqdn)
+        self.keywords.update(dict.fromkeys(line.split(" ")[0].upper() for line in reply.lines[1:]))
+        return reply
+
+    def _use_tls(self, session: Session) -> None:
         """STARTTLS, handshake and EHLO, in half of the time left: trouble must not take it all."""
-        offered = any(line.split(" ")[0].upper() == "STARTTLS" for line in ehlo.lines[1:])
+        offered = "STARTTLS" in self.keywords
         self.tls = Tls(offered=offered)
         if not offered:
             return
@@ -199,17 +207,18 @@ class _Talk:
         except SessionError as error:
             if error.stage is Stage.BEFORE_COMMAND and error.verb == "STARTTLS":
                 raise  # the server had left before
-            self.tls = self.tls._replace(error=str(error))
+            self.tls = self.tls._replace(error=str(error), cause=error.words)
 
     def _handshake(self, session: Session, tls: Tls) -> None:
         self.tls = tls = tls._replace(injected=session.discard_plaintext())
         agreed = session.handshake(self._line.name)
         self.tls = tls = tls._replace(certificate=self._certificate(agreed.certificate))
-        self.ehlo = session.ehlo(self.fqdn)
+        self.ehlo = self._ehlo(session)
         if self.ehlo.completed or session.closing:
             self.tls = tls._replace(version=agreed.version, cipher=agreed.cipher)
         else:
-            self.tls = tls._replace(error=f"EHLO inside TLS: {self.ehlo}")
+            words = f"EHLO inside TLS: {self.ehlo}"
+            self.tls = tls._replace(error=words, cause=words)
 
     def _deliver(self, session: Session) -> None:
         """The fourth transaction: the test message, to the valid user alone."""
@@ -243,14 +252,22 @@ class _Talk:
             return None  # -vvv without it; where -D needs it, the run has not begun
         return read_certificate(der, time.time())
 
+    @property
+    def answered_with_421(self) -> bool:
+        """The last recipient was answered with 421; that the server leaves then is no failure."""
+        last = next(reversed(self.replies.values()), None)
+        return last is not None and last.code == "421"
+
     def failed(self, error: SessionError) -> Failure:
         """What ended the connection."""
         kind = _FAILURE_KINDS[type(error)]
         if isinstance(error, ConnectFailed) and error.no_route:
             kind = FailureKind.NO_ROUTE
+        elif isinstance(error, ConnectFailed) and error.local:
+            kind = FailureKind.LOCAL_FAILURE
         elif error.stage is Stage.FINAL_DOT:
             kind = FailureKind.DELIVERY_UNCERTAIN
-        return Failure(kind, str(error), self._recipient)
+        return Failure(kind, str(error), self._recipient, error.words)
 
     def forget_replies(self) -> None:
         """Replies and commands were out of step: no reply of this connection is judged."""
@@ -263,7 +280,7 @@ class _Talk:
         """Take over how long the verbs took, under the names of the steps."""
         for verb, seconds in session.seconds.items():
             step = {"greeting": "banner"}.get(verb, verb)
-            if step in ("banner", "ehlo", "starttls", "mail", "data", "message", "quit"):
+            if step in ("banner", "ehlo", "starttls", "mail", "data", "message", "quit", "rset"):
                 self._took(step, seconds)
 
     def _took(self, step: str, seconds: float) -> None:

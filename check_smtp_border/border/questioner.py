@@ -59,7 +59,7 @@ def _known_failure(domain: MailDomain | None) -> str:
 
 
 def _fails(detail: str) -> str:
-    return f"our resolver fails, nothing could be looked up: {detail}"
+    return f"nothing could be looked up, {detail}"
 
 
 def _no_configuration(detail: str) -> str:

@@ -8,7 +8,7 @@ from check_smtp_border.border.conversation import Line, converse
 from check_smtp_border.border.dial import Dial, verification
 from check_smtp_border.border.facts import Visit
 from check_smtp_border.border.probing import probe_address
-from check_smtp_border.border.script import merged, unfinished
+from check_smtp_border.border.script import delivery_due, merged, unfinished
 from check_smtp_border.settings import Settings
 
 MAX_VERIFIED_NAMES = 4  # of one address; each takes a connection
@@ -28,6 +28,8 @@ def visit(
     seen = merged(nothing, converse(line, nothing))
     if _worth_another(seen, settings):
         seen = merged(seen, converse(line, seen))
+    if seen.answers and not seen.hung_up and not seen.mail and delivery_due(seen, settings):
+        seen = merged(seen, converse(line, seen))  # RSET was refused; no recipient is asked again
     if settings.verify_certificate and seen.tls and seen.tls.version:
         for name in seen.names[:MAX_VERIFIED_NAMES]:
             dial = Dial(line._replace(name=name), tls=False)

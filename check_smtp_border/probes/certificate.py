@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from check_smtp_border.border.facts import Certificate, Verification, Visit
 from check_smtp_border.names import listed
 from check_smtp_border.settings import Settings
-from check_smtp_border.verdict import Claim, Level, Verdict
+from check_smtp_border.verdict import Claim, Finding, Level, Verdict
 
 FINDINGS = {
-    "certificate-expired": "the certificate has expired, or is not valid yet",
-    "certificate-unverified": "chain or name of the certificate do not verify",
-    "certificate-expiring": "the certificate expires soon",
+    "certificate-expired": Finding("CRITICAL", "the certificate has expired, or is not valid yet"),
+    "certificate-unverified": Finding(
+        "CRITICAL, WARNING where it could not be verified",
+        "chain or name of the certificate do not verify",
+    ),
+    "certificate-expiring": Finding("WARNING, CRITICAL below CRIT", "the certificate expires soon"),
 }
 
 
@@ -33,22 +36,25 @@ def _days_left(seen: Visit, facts: Certificate | None, settings: Settings) -> Ve
     if not settings.certificate_days:
         return Verdict(Level.OK, seen.place, "", details=details)
     if not facts:
-        text = "the certificate cannot be read"
+        text = "shows a certificate that cannot be read"
         return Verdict(Level.WARNING, seen.place, text, "certificate-unverified")
     warning, critical = settings.certificate_days
     finding, level = "certificate-expiring", Level.OK
-    text = f"certificate expires in {_days(facts.days_left)}, on {facts.expires}"
+    text = f"shows a certificate that expires in {_days(facts.days_left)}, on {facts.expires}"
     if facts.days_left < 0:
         finding, level = "certificate-expired", Level.CRITICAL
-        text = f"certificate expired {_days(-facts.days_left)} ago, on {facts.expires}"
+        text = f"shows a certificate that expired {_days(-facts.days_left)} ago, on {facts.expires}"
     elif facts.days_old < 0:
         finding, level = "certificate-expired", Level.CRITICAL
-        text = f"certificate becomes valid in {_days(-facts.days_old)}"
+        text = f"shows a certificate that becomes valid in {_days(-facts.days_old)}"
     elif critical is not None and facts.days_left < critical:
         level, text = Level.CRITICAL, f"{text} (critical below {critical})"
     elif facts.days_left < warning:
         level, text = Level.WARNING, f"{text} (warning below {warning})"
-    return Verdict(level, seen.place, text, finding if level else "", details=details)
+    if level is not Level.OK:
+        return Verdict(level, seen.place, text, finding, details=details)
+    claim = Claim("shows", "show", f"a certificate valid for {_days(facts.days_left)}")
+    return Verdict(level, seen.place, text, claim=claim, details=details)
 
 
 def _days(days: float) -> str:
@@ -60,11 +66,12 @@ def _verified(seen: Visit, name: str, verification: Verification) -> Verdict:
     whose = f" for {name}" if len(seen.names) > 1 else ""
     if not verification.error:
         claim = Claim("shows", "show", "a certificate that verifies")
-        return Verdict(Level.OK, seen.place, f"certificate verifies{whose}", claim=claim)
+        text = f"shows a certificate that verifies{whose}"
+        return Verdict(Level.OK, seen.place, text, claim=claim)
     if verification.untrusted:
-        level, text = Level.CRITICAL, f"certificate does not verify{whose}"
+        level, text = Level.CRITICAL, f"shows a certificate that does not verify{whose}"
     else:
-        level, text = Level.WARNING, f"certificate could not be verified{whose}"
+        level, text = Level.WARNING, f"shows a certificate that could not be verified{whose}"
     text += f": {verification.error}"
     return Verdict(level, seen.place, text, "certificate-unverified")
 

@@ -10,15 +10,15 @@ from check_smtp_border.border.records import Records
 from check_smtp_border.probes.published import resolver_failed, tagged
 from check_smtp_border.settings import Settings
 from check_smtp_border.text import printable
-from check_smtp_border.verdict import Claim, Level, Place, Verdict
+from check_smtp_border.verdict import Claim, Finding, Level, Place, Verdict
 
 if TYPE_CHECKING:
     from check_smtp_border.border.net import Net
 
 FINDINGS = {
-    "tlsrpt-invalid": "the domain's record for TLS reports cannot be used",
-    "tlsrpt-missing": "the domain has no record for TLS reports",
-    "tlsrpt-unreadable": "the domain's record for TLS reports could not be looked up",
+    "tlsrpt-invalid": Finding("WARNING", "the record for TLS reports cannot be used"),
+    "tlsrpt-missing": Finding("WARNING", "the domain has no record for TLS reports"),
+    "tlsrpt-unreadable": Finding("WARNING", "the record for TLS reports could not be looked up"),
 }
 _VERSION = "v=TLSRPTv1"
 

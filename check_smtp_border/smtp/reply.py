@@ -16,8 +16,11 @@ from check_smtp_border.text import QUOTE_LIMIT, printable
 MAX_LINE_OCTETS = 2048
 # The longest real EHLO replies have some 30 lines, the longest refusals about 10.
 MAX_LINES = 128
-# Enough for 30 full lines; a reply is kept for the output, so this bounds our memory.
+# Thirty times the 512 octets of one line.
 MAX_REPLY_OCTETS = 16 * 1024
+# Of these only the first ones are kept: replies of 250 addresses stay in memory until the end,
+# and whatever is read from them (reasons, keywords, the 160 quoted characters) stands there.
+MAX_KEPT_OCTETS = 4 * 1024
 
 # Bare "250" and any code of three digits are legal (RFC 5321 4.2), 1yz is not (4.2.1).
 _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
@@ -29,7 +32,7 @@ class Reply(NamedTuple):
     """One whole reply.
 
     code: the basic code, three digits (RFC 5321 4.2.1).
-    lines: the text of every line behind its code, printable ASCII.
+    lines: the text of every line behind its code, printable ASCII, 4 KiB in all at most.
     """
 
     code: str
@@ -42,18 +45,18 @@ class Reply(NamedTuple):
 
     @property
     def completed(self) -> bool:
-        """2yz (RFC 5321 4.2.1)."""
-        return self.code[0] == "2"
+        """2yz: done as asked (RFC 5321 4.2.1)."""
+        return self.digit == "2"
 
     @property
     def transient(self) -> bool:
-        """4yz."""
-        return self.code[0] == "4"
+        """4yz: not now (RFC 5321 4.2.1)."""
+        return self.digit == "4"
 
     @property
     def permanent(self) -> bool:
-        """5yz."""
-        return self.code[0] == "5"
+        """5yz: no (RFC 5321 4.2.1)."""
+        return self.digit == "5"
 
     @property
     def enhanced(self) -> str | None:
@@ -94,13 +97,14 @@ class ReplyReader:
         self._buffer = bytearray()
         self._searched = 0  # no line feed before this offset
         self._code = b""
-        self._lines: list[str] = []
+        self._lines: list[str] = []  # those kept
+        self._number = 0  # of all lines
         self._octets = 0
 
     @property
     def pending(self) -> bool:
         """True when bytes behind the last whole reply have come."""
-        return bool(self._buffer or self._lines)
+        return bool(self._buffer or self._number)
 
     def feed(self, data: bytes) -> None:
         """Take bytes as they came from the server."""
@@ -113,22 +117,27 @@ class ReplyReader:
         """
         while (line := self._next_line()) is not None:
             code, last, text = _parse_line(line)
-            if self._lines and code != self._code:
+            if self._number and code != self._code:
                 raise ProtocolViolation(
                     f"one reply with two codes, {self._code.decode()} and {code.decode()}"
                 )
             self._code = code
-            self._lines.append(printable(text, MAX_LINE_OCTETS))
+            self._number += 1
             self._octets += len(line)
+            if self._octets <= MAX_KEPT_OCTETS:
+                self._lines.append(printable(text, MAX_LINE_OCTETS))
             if last:
-                reply = Reply(code.decode(), tuple(self._lines))
-                self._lines, self._octets = [], 0
-                return reply
-            if len(self._lines) >= MAX_LINES:
+                return self._whole()
+            if self._number >= MAX_LINES:
                 raise ProtocolViolation(f"reply of more than {MAX_LINES} lines")
             if self._octets > MAX_REPLY_OCTETS:
                 raise ProtocolViolation(f"reply of more than {MAX_REPLY_OCTETS} octets")
         return None
+
+    def _whole(self) -> Reply:
+        reply = Reply(self._code.decode(), tuple(self._lines))
+        self._lines, self._number, self._octets = [], 0, 0
+        return reply
 
     def _next_line(self) -> bytes | None:
         """Cut the next line off the buffer; a bare LF ends one too, as it does for real MTAs."""

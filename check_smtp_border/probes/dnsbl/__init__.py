@@ -24,16 +24,18 @@ from check_smtp_border.probes.dnsbl.zones import TEST_ENTRIES, Answer, Outcome, 
 from check_smtp_border.probes.published import resolver_failed, texts
 from check_smtp_border.settings import Settings
 from check_smtp_border.text import printable
-from check_smtp_border.verdict import Claim, Level, Place, Verdict
+from check_smtp_border.verdict import Claim, Finding, Level, Place, Verdict
 
 if TYPE_CHECKING:
     from check_smtp_border.border.net import Net
     from check_smtp_border.border.questioner import Questioner
 
 FINDINGS = {
-    "dnsbl-listed": "an address is on a block list",
-    "dnsbl-unusable": "a block list gives answers that mean nothing",
-    "dnsbl-untested": "no address was looked up in any block list",
+    "dnsbl-listed": Finding(
+        "CRITICAL or WARNING, as the option of the list says", "an address is on a block list"
+    ),
+    "dnsbl-unusable": Finding("WARNING", "a block list gives answers that mean nothing"),
+    "dnsbl-untested": Finding("WARNING", "no address was looked up in any block list"),
 }
 MAX_ADDRESSES = 256  # of which each list is asked; bounds time and questions
 _ZONES_SIDE_BY_SIDE = 16
@@ -65,7 +67,8 @@ class Looked(NamedTuple):
 def look(survey: Survey, net: Net, settings: Settings) -> Sequence[Looked]:
     """Ask every list of every address, all at once."""
     places = places_of(survey, settings)
-    listable = [address for address in places if is_listable(address)]
+    bogus = {address for host in survey.hosts for address in host.bogus}
+    listable = [one for one in places if is_listable(one) and one not in bogus]
     skipped = tuple(address for address in places if address not in listable)
     addresses, surplus = listable[:MAX_ADDRESSES], tuple(listable[MAX_ADDRESSES:])
     dns = net.questioner(survey.domain)
@@ -80,7 +83,7 @@ def places_of(survey: Survey, settings: Settings) -> dict[str, Place]:
     """The addresses of the border, by its hosts, then those of --dnsbl-address."""
     names: dict[str, list[str]] = {}
     for host in survey.hosts:
-        for address in host.addresses:
+        for address in (*host.addresses, *host.bogus):
             names.setdefault(unmapped(address), []).append(host.name)
     for address in settings.dnsbl_addresses:
         names.setdefault(address, [])

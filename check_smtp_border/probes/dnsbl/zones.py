@@ -106,7 +106,7 @@ def _unsound(zone: Zone, family: Family) -> str:
 def _useless(records: Records) -> str:
     """Why an answer is neither a listing nor none, in words, "" where it is one of them."""
     if records.error:
-        return f"its answer was {records.error}"
+        return records.error
     if _foreign(records):
         return _foreign(records)
     if "127.0.0.1" in codes(records):
