@@ -13,6 +13,7 @@ from check_smtp_border.options import GROUPS
 from check_smtp_border.parser import UsageError, parser
 from check_smtp_border.probes import CATALOGUE
 from check_smtp_border.settings import Settings, Threshold, TlsUse
+from check_smtp_border.store import unusable_store
 from check_smtp_border.text import printable
 
 _OPTIONS = {option.field: option for _, options in GROUPS for option in options}
@@ -25,6 +26,7 @@ def settings_from(argv: Sequence[str]) -> Settings:
     _refuse(conflicting_options(given))
     settings = with_defaults(given)
     _refuse(ambiguous_recipients(settings))
+    _refuse(unusable_store(settings))
     return settings
 
 
