@@ -30,7 +30,7 @@ class Dial:
 
     line: whom to call; its `name` is the SNI. tls: go over to TLS, as the conversation did.
     dialogue: of all connections so far; connections: how many there were.
-    seconds: the slowest of each verb.
+    seconds: the slowest of each verb. keywords: of the latest EHLO in clear, in upper case.
     """
 
     def __init__(self, line: Line, *, tls: bool) -> None:
@@ -39,6 +39,7 @@ class Dial:
         self.dialogue: list[DialogueLine] = []
         self.connections = 0
         self.seconds: dict[str, float] = {}
+        self.keywords: tuple[str, ...] = ()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
@@ -59,7 +60,9 @@ class Dial:
         session = self._connect()
         try:
             _demand("greets with another code than 220", session.greeting(), "220")
-            _demand("refuses EHLO", session.ehlo(self.line.ehlo_name(session)), "2")
+            reply = session.ehlo(self.line.ehlo_name(session))
+            _demand("refuses EHLO", reply, "2")
+            self.keywords = tuple(line.split(" ")[0].upper() for line in reply.lines[1:])
             yield session
         finally:
             session.quit()
@@ -95,13 +98,16 @@ def verification(dial: Dial) -> Verification:
     try:
         with dial.connection() as session:
             greeted = True
+            if "STARTTLS" not in dial.keywords:
+                return Verification(error="STARTTLS is not offered")
             dial.starttls(session)
             session.handshake(dial.line.name, TlsKind.VERIFIED)
     except TlsFailed as error:
         return Verification(untrusted=error.untrusted, error=str(error))
     except TurnedAway as error:
-        left = error.reply.code == "421"
-        return Verification(error=str(error.reply), down=left or not greeted)
+        if not greeted or error.reply.code == "421":
+            return Verification(error=str(error), down=True)
+        return Verification(error=str(error.reply))
     except SessionError as error:
         no_route = isinstance(error, ConnectFailed) and error.no_route
         return Verification(error=str(error), down=True, no_route=no_route)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import TYPE_CHECKING
 
 from check_smtp_border.border.facts import MailDomain, Publication
 from check_smtp_border.border.records import Records
+from check_smtp_border.names import Family
 
 if TYPE_CHECKING:
     from check_smtp_border.border.net import Net
@@ -38,6 +40,18 @@ class Questioner:
         """Ask; a silent nameserver takes half of the time left, 10 s at most. Never raises."""
         assert self._lookup, "there is a failure"
         return self._lookup.records(name, kind, self._until())
+
+    def addresses(self, name: str, family: Family) -> tuple[list[str], str]:
+        """Return the addresses of `name`, IPv4 first, and why some may be missing, in words."""
+        kinds = {"A": Family.IPV4, "AAAA": Family.IPV6}
+        asked = [kind for kind, of in kinds.items() if family in (Family.ANY, of)]
+        answers = [self.records(name, kind) for kind in asked]
+        found = [
+            socket.inet_ntop(socket.AF_INET6 if len(raw) == 16 else socket.AF_INET, raw)
+            for answer in answers
+            for raw in sorted(answer.rdata)
+        ]
+        return found, next((answer.error for answer in answers if answer.error), "")
 
     def note_failure(self) -> None:
         """Nothing was answered: ask for the root, which tells whether that is our resolver's."""

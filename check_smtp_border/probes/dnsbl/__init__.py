@@ -67,8 +67,7 @@ class Looked(NamedTuple):
 def look(survey: Survey, net: Net, settings: Settings) -> Sequence[Looked]:
     """Ask every list of every address, all at once."""
     places = places_of(survey, settings)
-    bogus = {address for host in survey.hosts for address in host.bogus}
-    listable = [one for one in places if is_listable(one) and one not in bogus]
+    listable = [address for address in places if is_listable(address)]
     skipped = tuple(address for address in places if address not in listable)
     addresses, surplus = listable[:MAX_ADDRESSES], tuple(listable[MAX_ADDRESSES:])
     dns = net.questioner(survey.domain)
