@@ -164,15 +164,20 @@ def judge(fact: Looked, survey: Survey, settings: Settings) -> Iterator[Verdict]
     if not answered and not any(found.troubles for _, found in outcomes):
         text = "no address could be looked up in a block list"
         yield Verdict(Level.WARNING, place, text, "dnsbl-untested")
-    elif not hits:
-        yield Verdict(Level.OK, place, "", claim=_claim(outcomes, len(answered)))
+    elif answered and not hits:
+        yield Verdict(
+            Level.OK,
+            place,
+            "",
+            claim=_claim([zone for zone, found in outcomes if found.clean], len(answered)),
+        )
 
 
-def _claim(outcomes: Sequence[tuple[Zone, Outcome]], answered: int) -> Claim:
+def _claim(usable: Sequence[Zone], answered: int) -> Claim:
     count = f"({answered} address{'es' if answered != 1 else ''})"
-    if len(outcomes) == 1:
-        return Claim("is not on", "are not on", f"block list {outcomes[0][0].name} {count}")
-    return Claim("is on", "are on", f"none of {len(outcomes)} block lists {count}")
+    if len(usable) == 1:
+        return Claim("is not on", "are not on", f"block list {usable[0].name} {count}")
+    return Claim("is on", "are on", f"none of {len(usable)} block lists {count}")
 
 
 def _listed(address: str, where: Place, hits: Sequence[Hit]) -> Verdict:
