@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from check_smtp_border.border.conversation import Line
 from check_smtp_border.border.facts import Asked, Question, Verification
 from check_smtp_border.smtp import SessionError, TlsFailed
-from check_smtp_border.smtp.connection import TlsKind
+from check_smtp_border.smtp.connection import TlsFacts, TlsKind
 from check_smtp_border.smtp.reply import DialogueLine, Reply
 from check_smtp_border.smtp.session import Session
 
@@ -31,6 +31,7 @@ class Dial:
     line: whom to call; its `name` is the SNI. tls: go over to TLS, as the conversation did.
     dialogue: of all connections so far; connections: how many there were.
     seconds: the slowest of each verb.
+    offers_starttls: by the latest reply to EHLO in clear.
     """
 
     def __init__(self, line: Line, *, tls: bool) -> None:
@@ -39,6 +40,7 @@ class Dial:
         self.dialogue: list[DialogueLine] = []
         self.connections = 0
         self.seconds: dict[str, float] = {}
+        self.offers_starttls = False
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
@@ -59,7 +61,10 @@ class Dial:
         session = self._connect()
         try:
             _demand("greets with another code than 220", session.greeting(), "220")
-            _demand("refuses EHLO", session.ehlo(self.line.ehlo_name(session)), "2")
+            ehlo = session.ehlo(self.line.ehlo_name(session))
+            _demand("refuses EHLO", ehlo, "2")
+            keywords = [line.split(" ")[0].upper() for line in ehlo.lines[1:]]
+            self.offers_starttls = "STARTTLS" in keywords
             yield session
         finally:
             session.quit()
@@ -76,6 +81,14 @@ class Dial:
     def starttls(self, session: Session) -> None:
         """Say STARTTLS. Raises TurnedAway."""
         _demand("refuses STARTTLS", session.starttls(), "220")
+
+    def dane_handshake(self, session: Session, anchors: bytes = b"") -> TlsFacts:
+        """Shake hands behind the 220 as an MTA does for DANE. Raises TlsFailed.
+
+        anchors: DER certificates of which one must end the chain, b"" to verify nothing.
+        """
+        session.discard_plaintext()
+        return session.handshake(self.line.name, TlsKind.DANE, anchors)
 
     def _connect(self) -> Session:
         self.connections += 1
