@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from nagiosplugin import Results, Summary
 
 from check_smtp_border.border.facts import Survey, Visit
 from check_smtp_border.contexts import Judged
 from check_smtp_border.names import enumerated, listed
-from check_smtp_border.probes import TIMED
+from check_smtp_border.probes import TIMED, urgency
 from check_smtp_border.settings import Settings
-from check_smtp_border.text import printable, room_for, shorten
+from check_smtp_border.text import (
+    QUOTE_LIMIT,
+    SHORT_QUOTE_LIMIT,
+    duration,
+    printable,
+    room_for,
+    shorten,
+)
 from check_smtp_border.verdict import Claim, Level, Place, Verdict
 
+_FINDING_AIM = 200  # characters of one finding: past it, its quote is cut
+_LEAST_QUOTE = 24
 _WHERE_LIMIT = 180  # characters of line 1 for naming hosts, so that the finding has room
 _LONG_LINE_LIMIT = 1000
 
@@ -29,31 +39,30 @@ class BorderSummary(Summary):
         verdicts = _verdicts(results)
         claims = dict.fromkeys(verdict.claim for verdict in verdicts if verdict.claim)
         line = _claimed(*self._everybody(_visits(results)), list(claims))
-        notes = [verdict.text for verdict in verdicts if verdict.finding]
-        return _fit([line, *notes], Level.OK)
+        notes = [verdict.words() for verdict in verdicts if verdict.finding]
+        return _fit(self._settings.domain, [line, *notes], Level.OK)
 
     def problem(self, results: Results) -> str:
         """All findings, worst first; equal ones of several addresses are one."""
-        alike: dict[tuple[object, ...], list[Verdict]] = {}
-        worst_first = sorted(_verdicts(results), key=_urgency)
-        for verdict, id_ in zip(worst_first, _ids(worst_first)):
-            if not id_ or id_ != verdict.finding:
-                continue
-            key = (verdict.level, *(verdict.same_as or (verdict.finding, verdict.text)))
-            alike.setdefault(key, []).append(verdict)
+        verdicts = _verdicts(results)
+        ranks = urgency(self._settings)
+        worst_first = sorted(
+            verdicts, key=lambda one: (-one.level, ranks.get(one.finding, len(ranks)))
+        )
         visited = [seen.place for seen in _visits(results)]
-        findings = [_finding(verdicts, visited) for verdicts in alike.values()]
-        return _fit(findings, worst_first[0].level)
+        findings = _joined(_findings(worst_first), visited)
+        level = worst_first[0].level
+        room = room_for(level.name) - len(f"{self._settings.domain}: (+{len(findings)} more)")
+        texts = [finding.said(room) for finding in findings]
+        return _fit(self._settings.domain, texts, level)
 
     def verbose(self, results: Results) -> list[str]:
-        """-v: every verdict and address; -vv: the dialogues; -vvv: DNS and TLS."""
+        """-v: every verdict, bad ones first, and address; -vv: dialogues; -vvv: DNS and TLS."""
         visits, verdicts = _visits(results), _verdicts(results)
         seconds = {seen.place: seen.seconds for seen in visits}
-        ids = _ids(verdicts)
+        worst_first = sorted(zip(verdicts, _ids(verdicts)), key=lambda one: -one[0].level)
         lines = [
-            _verdict_line(verdict, id_, seconds)
-            for verdict, id_ in zip(verdicts, ids)
-            if verdict.text
+            _verdict_line(verdict, id_, seconds) for verdict, id_ in worst_first if verdict.text
         ]
         lines += [self._address_line(seen) for seen in visits]
         if self._settings.verbose >= 2:
@@ -70,7 +79,7 @@ class BorderSummary(Summary):
         if not seen.local_address:
             return f"{where}: no connection"
         steps = ", ".join(
-            f"{step} {seen.seconds[step]:.3f}s" for step in TIMED if step in seen.seconds
+            f"{step} {duration(seen.seconds[step])}" for step in TIMED if step in seen.seconds
         )
         nameless = "" if self._settings.fqdn else " (this host has no FQDN)"
         sender = seen.sender or "null sender"
@@ -79,14 +88,92 @@ class BorderSummary(Summary):
     def _everybody(self, visits: Sequence[Visit]) -> tuple[str, bool]:
         """Who did what line 1 claims, and whether that is a plural."""
         if not visits:
-            return self._settings.domain, False
+            return "", False
         if len(visits) == 1 or self._settings.hostnames:
             who = listed([seen.label for seen in visits])
             return shorten(who, _WHERE_LIMIT), len(visits) > 1
         hosts = len({name for seen in visits for name in seen.names})
         plural = "s" if hosts > 1 else ""
-        who = f"{self._settings.domain}: {hosts} host{plural} ({len(visits)} addresses)"
-        return who, hosts > 1
+        return f"{hosts} host{plural} ({len(visits)} addresses)", hosts > 1
+
+
+class _Finding(NamedTuple):
+    """What line 1 says at once: equal verdicts of several places, or several of the same places.
+
+    places: of every verdict. where: the places in words, "" for the domain.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    places: tuple[Place, ...]
+    where: str = ""
+
+    def said(self, room: int) -> str:
+        """Where, what was tried and what came back, and the ids, in at most `room` characters.
+
+        The quotes are cut first, then the names of the hosts.
+        """
+        for quote_limit in (QUOTE_LIMIT, SHORT_QUOTE_LIMIT, _LEAST_QUOTE):
+            text = self._said(self.where, quote_limit)
+            aim = _FINDING_AIM * len(self.verdicts) if quote_limit == QUOTE_LIMIT else room
+            if len(text) <= min(aim, room):
+                return text
+        where = shorten(self.where, max(3, len(self.where) - (len(text) - room)))
+        return self._said(where, _LEAST_QUOTE) if self.where else shorten(text, room)
+
+    def _said(self, where: str, quote_limit: int) -> str:
+        each = "each " if len(self.places) > 1 and where else ""
+        parts = [
+            f"{each}{printable(one.words(quote_limit), _LONG_LINE_LIMIT)} [{ids}]"
+            for one, ids in self._with_ids()
+        ]
+        return " ".join(filter(None, (where, ", and ".join(parts))))
+
+    def _with_ids(self) -> Iterator[tuple[Verdict, str]]:
+        """Each text once, with all ids that say it."""
+        ids: dict[str, list[str]] = {}
+        texts: dict[str, Verdict] = {}
+        for verdict in self.verdicts:
+            key = verdict.words() if verdict.same_as[:1] == ("untested",) else verdict.finding
+            texts.setdefault(key, verdict)
+            if verdict.finding not in ids.setdefault(key, []):
+                ids[key].append(verdict.finding)
+        for key, verdict in texts.items():
+            yield verdict, ", ".join(ids[key])
+
+
+def _findings(worst_first: Sequence[Verdict]) -> list[_Finding]:
+    """Equal verdicts of several places are one finding; covered ones are left out."""
+    alike: dict[tuple[object, ...], list[Verdict]] = {}
+    for verdict, id_ in zip(worst_first, _ids(worst_first)):
+        if id_ and id_ == verdict.finding:
+            key = (verdict.level, *(verdict.same_as or (verdict.finding, verdict.words())))
+            alike.setdefault(key, []).append(verdict)
+    return [
+        _Finding(tuple(verdicts), tuple(dict.fromkeys(one.place for one in verdicts)))
+        for verdicts in alike.values()
+    ]
+
+
+def _joined(findings: Sequence[_Finding], visited: Sequence[Place]) -> list[_Finding]:
+    """Findings of one level at the same places are said behind one naming of these."""
+    joined: dict[tuple[object, ...], _Finding] = {}
+    for number, one in enumerate(findings):
+        named = bool(one.places[0].address)
+        key = (one.verdicts[0].level, one.places if named else number)
+        before = joined.get(key)
+        verdicts = (*before.verdicts, *one.verdicts) if before else one.verdicts
+        joined[key] = _Finding(verdicts, one.places, _where(one.places, visited))
+    return list(joined.values())
+
+
+def _where(places: Sequence[Place], visited: Sequence[Place]) -> str:
+    """The places in words, and how general they are."""
+    named = [place for place in places if place.address]
+    if not named:
+        return ""
+    where = shorten(listed([place.label for place in named]), _WHERE_LIMIT)
+    general = len(named) == len(visited)
+    return where if general else f"{where} ({len(named)} of {len(visited)} addresses)"
 
 
 def _judged(results: Results) -> list[Judged]:
@@ -105,11 +192,6 @@ def _visits(results: Results) -> tuple[Visit, ...]:
     return next(surveys).visits
 
 
-def _urgency(verdict: Verdict) -> tuple[int, bool]:
-    """Worst first; of equals the open relay, which lands a host on blocklists within hours."""
-    return -verdict.level, verdict.finding != "relay-accepted"
-
-
 def _ids(verdicts: Sequence[Verdict]) -> list[str]:
     """The finding that speaks for each verdict: another one where it stands at the same place."""
     found = {(verdict.place, verdict.finding) for verdict in verdicts}
@@ -125,42 +207,30 @@ def _claimed(who: str, plural: bool, claims: Sequence[Claim]) -> str:
     for claim in claims:
         objects.setdefault(claim.many if plural else claim.one, []).append(claim.what)
     deeds = ", ".join(f"{verb} {enumerated(what)}" for verb, what in objects.items())
-    return f"{who} {deeds}"
+    return " ".join(filter(None, (who, deeds)))
 
 
-def _finding(verdicts: Sequence[Verdict], visited: Sequence[Place]) -> str:
-    """One finding: where, how general it is, and what was tried and came back."""
-    places = [place for place in dict.fromkeys(one.place for one in verdicts) if place.label]
-    if not places:
-        return verdicts[0].text
-    where = shorten(listed([place.label for place in places]), _WHERE_LIMIT)
-    if places[0] in visited and len(places) < len(visited):
-        where += f" ({len(places)} of {len(visited)} addresses)"
-    return f"{where}: {verdicts[0].text}"
-
-
-def _fit(parts: Sequence[str], level: Level) -> str:
-    """Join as many parts as line 1 has room for, and count the others."""
+def _fit(domain: str, parts: Sequence[str], level: Level) -> str:
+    """The domain, and as many parts as line 1 has room for; the others are counted."""
     room = room_for(level.name)
-    clean = [printable(part, _LONG_LINE_LIMIT) for part in parts]
-    line = shorten(clean[0], room - len(f" (+{len(clean)} more)"))
-    for index, part in enumerate(clean[1:], start=1):
-        more = len(clean) - index - 1
+    line = f"{domain}: {shorten(parts[0], room - len(domain) - 2 - len(f' (+{len(parts)} more)'))}"
+    for index, part in enumerate(parts[1:], start=1):
+        more = len(parts) - index - 1
         tail = f" (+{more} more)" if more else ""
-        if len(f"{line}; {part}{tail}") > room:
+        if len(f"{line} -- {part}{tail}") > room:
             return f"{line} (+{more + 1} more)"
-        line = f"{line}; {part}"
+        line = f"{line} -- {part}"
     return line
 
 
 def _verdict_line(verdict: Verdict, id_: str, seconds: Mapping[Place, Mapping[str, float]]) -> str:
-    """`[OK] mx1.example.com [192.0.2.1]: refuses unknown user ...: 550 5.1.1 ... (0.012s)`."""
+    """`[OK] mx1.example.com [192.0.2.1]: refuses unknown user ...: 550 5.1.1 ... (12 ms)`."""
     where = f"{verdict.place.label}: " if verdict.place.label else ""
     took = seconds.get(verdict.place, {}).get(verdict.step)
-    time_taken = "" if took is None else f" ({took:.3f}s)"
+    time_taken = "" if took is None else f" ({duration(took)})"
     finding = f" [{id_}]" if id_ else ""
     state = "UNTESTED" if verdict.untested else verdict.level.name
-    return f"[{state}] {where}{verdict.text}{time_taken}{finding}"
+    return f"[{state}] {where}{verdict.words()}{time_taken}{finding}"
 
 
 def _dialogue_lines(seen: Visit) -> Iterator[str]:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 NAME = "SMTP_BORDER"
 LINE_LIMIT = 400  # characters of the status line before the perfdata
-QUOTE_LIMIT = 160  # characters of a quoted reply on line 1
+QUOTE_LIMIT = 160  # characters of a quoted reply
+SHORT_QUOTE_LIMIT = 80  # of one on line 1, where room is short
 _LONGEST_INPUT = 8192  # nothing that is printed is longer; saves work on floods
 
 _HARMLESS = {code: " " for code in (*range(0x20), 0x7F)}
 _HARMLESS.update({ord("|"): "/", ord("\\"): "/", ord("`"): "'", ord("<"): "", ord(">"): ""})
+_HARMLESS[ord("$")] = "_"
 
 
 def printable(raw: bytes | str, limit: int = QUOTE_LIMIT) -> str:
     """Return `raw` as one printable ASCII line of at most `limit` characters.
 
     Control characters become blanks (runs of blanks are folded), `|` and `\\` become `/`,
-    a backquote becomes `'`, angle brackets go, every other non-ASCII character becomes `?`.
+    a backquote becomes `'`, `$` becomes `_`, angle brackets go, every other non-ASCII character
+    becomes `?`.
     """
     text = raw[:_LONGEST_INPUT]
     if isinstance(text, bytes):
@@ -46,3 +49,11 @@ def status_line(state: str, text: str) -> str:
 
 def _prefix(state: str) -> str:
     return f"{NAME} {state} - "
+
+
+def duration(seconds: float) -> str:
+    """`12 ms` below one second, else `1.234 s`; `0.3 ms` below ten milliseconds."""
+    if seconds >= 1:
+        return f"{seconds:.3f} s"
+    milliseconds = seconds * 1000
+    return f"{milliseconds:.1f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"

@@ -6,6 +6,7 @@ import enum
 from typing import NamedTuple
 
 from check_smtp_border.smtp.reply import Reply
+from check_smtp_border.text import QUOTE_LIMIT, shorten
 
 
 class Level(enum.IntEnum):
@@ -38,6 +39,9 @@ class Claim(NamedTuple):
 class Verdict(NamedTuple):
     """What is to be said of one fact.
 
+    text: what was tried and what came of it; its subject, the host, is said by the summary.
+    quote: the reply, said behind a colon; where room is short it is cut before anything else.
+    remarks: what was expected and what helps, said in parentheses.
     finding: the stable id, "" where all is as expected.
     same_as: deduplication key: findings of several places that share it are said once; () for
         the text.
@@ -58,6 +62,14 @@ class Verdict(NamedTuple):
     step: str = ""
     details: tuple[str, ...] = ()
     untested: bool = False
+    quote: str = ""
+    remarks: tuple[str, ...] = ()
+
+    def words(self, quote_limit: int = QUOTE_LIMIT) -> str:
+        """The text with its quote, of at most `quote_limit` characters, and its remarks."""
+        quote = f": {shorten(self.quote, quote_limit)}" if self.quote else ""
+        remarks = f" ({'; '.join(self.remarks)})" if self.remarks else ""
+        return f"{self.text}{quote}{remarks}"
 
 
 def meets(reply: Reply, pattern: str) -> bool:

@@ -99,7 +99,29 @@ def test_raw_octets_of_a_message_are_neither_stuffed_nor_ended() -> None:
         assert session.replies_within(0.05) == ()
         session.raw(b".\r\n")
         assert session.read_reply().completed
+        session.quit()
         assert server.messages[0].content == b"Subject: x\r\n\r\na\n.\nb\r\r\n..\r\n"
+
+
+def test_a_message_sent_raw_may_have_been_delivered_once_its_end_was_sent() -> None:
+    with SmtpServer(Script(message=hang)) as server, session_with(server, SHORT) as session:
+        session.mail("")
+        session.data()
+        session.content(b"Subject: x\r\n\r\na")
+        session.raw(b"\r\n.\r\n")
+        with pytest.raises(TimedOut, match="waiting for the reply to the final dot") as error:
+            session.read_reply()
+        assert error.value.stage is Stage.FINAL_DOT
+
+
+def test_replies_that_came_before_nonsense_are_told() -> None:
+    said = Script(mail=b"250 Ok\r\nWhat?\r\n", rset=b"What?\r\n")
+    with SmtpServer(said) as server, session_with(server) as session:
+        session.raw(b"MAIL FROM:<>\r\n")
+        assert session.replies_within(SHORT) == (Reply("250", ("Ok",)),)
+        session.raw(b"RSET\r\n")
+        with pytest.raises(ProtocolViolation, match="while waiting for the reply to RSET"):
+            session.replies_within(SHORT)
 
 
 def test_raw_octets_are_sent_at_once_and_answered_one_by_one() -> None:
@@ -158,6 +180,18 @@ def test_plaintext_behind_the_220_is_dropped_all_of_it(authority: trustme.CA) ->
             assert session.discard_plaintext() is told
             assert session.handshake("mx.example.com").version == "TLSv1.3"
             assert session.ehlo("client.example").completed
+
+
+def test_a_long_message_is_sent_whole_inside_tls(authority: trustme.CA) -> None:
+    content = b"".join(b"%060d\r\n" % number for number in range(3000))
+    script = Script(starttls=start_tls(server_context(authority)))
+    with SmtpServer(script) as server, session_with(server) as session:
+        session.starttls()
+        session.handshake("mx.example.com")
+        session.data()
+        assert session.message(content).completed
+        session.quit()
+        assert server.messages[0].content == content
 
 
 # --- what is timed and kept --------------------------------------------------------------------

@@ -13,8 +13,6 @@ from typing import NamedTuple
 import pytest
 import trustme
 
-from check_smtp_border.smtp.connection import Connection
-from check_smtp_border.smtp.session import Session as ClientSession
 from tests.support.certificates import server_context
 from tests.support.plugin import CHECKOUT, CRITICAL, MODULE, VALID_USER, assert_clean, run_at
 from tests.support.smtp_server import (
@@ -27,7 +25,6 @@ from tests.support.smtp_server import (
     flood,
     hang,
     reset,
-    start_tls,
 )
 from tests.support.tls_server import (
     ALERT,
@@ -278,22 +275,6 @@ def test_a_reply_of_one_octet_a_record_is_a_reply(authority: trustme.CA, version
     assert_clean(result)
     assert "S: 250 SIZE" in result.stdout
     assert f"*: TLSv{version} " in result.stdout
-
-
-def test_a_long_message_is_sent_whole(authority: trustme.CA) -> None:
-    content = b"".join(b"%060d\r\n" % number for number in range(3000))
-    tls = start_tls(server_context(authority))
-    with SmtpServer(Script(starttls=tls)) as server:
-        now = time.monotonic()
-        connection = Connection.open("127.0.0.1", server.port, now + 5)
-        client = ClientSession(connection, now)
-        client.greeting()
-        client.starttls()
-        client.handshake("mx.example.com")
-        client.data()
-        assert client.message(content).completed
-        client.quit()
-        assert server.messages[0].content == content
 
 
 @pytest.mark.parametrize("name", ["HelloRequests", "two octets at a time", "silence"])

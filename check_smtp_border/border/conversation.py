@@ -100,7 +100,8 @@ def converse(line: Line, before: Visit) -> Visit:
     try:
         talk.run(session)
     except SessionError as error:
-        talk.failure = talk.failed(error)
+        if not talk.answered_with_421:
+            talk.failure = talk.failed(error)
     lost = talk.failure is not None and talk.failure.kind is FailureKind.CONNECTION_LOST
     talk.hung_up = session.closing or lost
     if out_of_step(session.quit()):
@@ -122,6 +123,7 @@ class _Talk:
         self.failure: Failure | None = None
         self.greeting: Reply | None = None
         self.ehlo: Reply | None = None
+        self.keywords: dict[str, None] = {}
         self.tls: Tls | None = None
         self.mail: Reply | None = None
         self.replies: dict[Recipient, Reply] = {}
@@ -142,6 +144,7 @@ class _Talk:
             failure=self.failure,
             greeting=self.greeting,
             ehlo=self.ehlo,
+            keywords=tuple(self.keywords),
             tls=self.tls,
             mail=self.mail,
             replies=self.replies,
@@ -157,11 +160,11 @@ class _Talk:
         self.greeting = session.greeting()
         if self.greeting.code != "220":
             return
-        self.ehlo = session.ehlo(self.fqdn)
+        self.ehlo = self._ehlo(session)
         if not self.ehlo.completed:
             return
         if self._settings.tls is not TlsUse.NEVER and not self._before.tls_failed:
-            self._use_tls(session, self.ehlo)
+            self._use_tls(session)
             if session.closing or (self.tls and self.tls.error):
                 return
         for recipient in unanswered(self._before, self._settings):
@@ -180,9 +183,14 @@ class _Talk:
         if delivery_due(merged(self._before, self.visit()), self._settings):
             self._deliver(session)
 
-    def _use_tls(self, session: Session, ehlo: Reply) -> None:
+    def _ehlo(self, session: Session) -> Reply:
+        reply = session.ehlo(self.fqdn)
+        self.keywords.update(dict.fromkeys(line.split(" ")[0].upper() for line in reply.lines[1:]))
+        return reply
+
+    def _use_tls(self, session: Session) -> None:
         """STARTTLS, handshake and EHLO, in half of the time left: trouble must not take it all."""
-        offered = any(line.split(" ")[0].upper() == "STARTTLS" for line in ehlo.lines[1:])
+        offered = "STARTTLS" in self.keywords
         self.tls = Tls(offered=offered)
         if not offered:
             return
@@ -201,7 +209,7 @@ class _Talk:
         self.tls = tls = tls._replace(injected=session.discard_plaintext())
         agreed = session.handshake(self._line.name)
         self.tls = tls = tls._replace(certificate=self._certificate(agreed.certificate))
-        self.ehlo = session.ehlo(self.fqdn)
+        self.ehlo = self._ehlo(session)
         if self.ehlo.completed or session.closing:
             self.tls = tls._replace(version=agreed.version, cipher=agreed.cipher)
         else:
@@ -239,6 +247,12 @@ class _Talk:
             return None  # -vvv without it; where -D needs it, the run has not begun
         return read_certificate(der, time.time())
 
+    @property
+    def answered_with_421(self) -> bool:
+        """The last recipient was answered with 421; that the server leaves then is no failure."""
+        last = next(reversed(self.replies.values()), None)
+        return last is not None and last.code == "421"
+
     def failed(self, error: SessionError) -> Failure:
         """What ended the connection."""
         kind = _FAILURE_KINDS[type(error)]
@@ -259,7 +273,7 @@ class _Talk:
         """Take over how long the verbs took, under the names of the steps."""
         for verb, seconds in session.seconds.items():
             step = {"greeting": "banner"}.get(verb, verb)
-            if step in ("banner", "ehlo", "starttls", "mail", "data", "message", "quit"):
+            if step in ("banner", "ehlo", "starttls", "mail", "data", "message", "quit", "rset"):
                 self._took(step, seconds)
 
     def _took(self, step: str, seconds: float) -> None:

@@ -23,6 +23,7 @@ STEPS = (
     "data",
     "message",
     "quit",
+    "rset",
 )
 
 
@@ -215,6 +216,7 @@ class Visit(NamedTuple):
     address: as `inet_ntop` writes it; names: of its hosts, by preference.
     fqdn, sender: as said in EHLO and MAIL.
     greeting, ehlo: the last reply to each.
+    keywords: of every EHLO, in upper case.
     tls: None where the conversation did not come to it.
     mail: the reply to a refused MAIL.
     replies: to each RCPT.
@@ -234,6 +236,7 @@ class Visit(NamedTuple):
     failure: Failure | None = None
     greeting: Reply | None = None
     ehlo: Reply | None = None
+    keywords: tuple[str, ...] = ()
     tls: Tls | None = None
     mail: Reply | None = None
     replies: Mapping[Recipient, Reply] = {}

@@ -44,6 +44,7 @@ def merged(first: Visit, second: Visit) -> Visit:
         sender=second.sender if second.local_address else first.sender,
         greeting=second.greeting or first.greeting,
         ehlo=second.ehlo or first.ehlo,
+        keywords=tuple(dict.fromkeys((*first.keywords, *second.keywords))),
         tls=_merged_tls(first.tls, second.tls),
         replies={**first.replies, **second.replies},
         delivery=second.delivery or first.delivery,

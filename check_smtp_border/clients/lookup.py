@@ -200,11 +200,11 @@ class Lookup:
 
 
 def _detail(error: dns.exception.DNSException) -> str:
-    """What came back from which nameserver: `192.0.2.53: SERVFAIL`, each outcome once."""
+    """What came from which nameserver: `our resolver 192.0.2.53 says SERVFAIL`, each once."""
     # dnspython keeps (nameserver, whether by TCP, port, what came back, response) of every try.
     tries = error.kwargs.get("errors") or ()
-    outcomes = dict.fromkeys(f"{_address(one[0])}: {_outcome(one[3])}" for one in tries)
-    return printable("; ".join(outcomes) or _outcome(error), _DETAIL_LIMIT)
+    outcomes = dict.fromkeys(f"our resolver {_address(one[0])} {_outcome(one[3])}" for one in tries)
+    return printable("; ".join(outcomes) or f"our resolver {_outcome(error)}", _DETAIL_LIMIT)
 
 
 def _is_address(nameserver: object) -> bool:
@@ -232,7 +232,7 @@ def _address(nameserver: str) -> str:
 
 def _outcome(what: object) -> str:
     if isinstance(what, dns.exception.Timeout):
-        return "no answer"
+        return "gives no answer"
     if isinstance(what, OSError) and what.strerror:
-        return what.strerror.lower()
-    return str(what) or type(what).__name__.lower()
+        return f"cannot be asked: {what.strerror.lower()}"
+    return f"says {str(what) or type(what).__name__.lower()}"

@@ -239,6 +239,14 @@ def opened(label: str) -> Any:
     return importlib.import_module(f"{__name__}.{label}")
 
 
+def urgency(settings: Settings) -> dict[str, int]:
+    """The rank of each id among findings of one state: what lands a host on block lists first."""
+    behind = [room for room in ALWAYS if room != "recipients"]
+    labels = ("recipients", *(entry.label for entry in asked(settings)), *behind)
+    ids = dict.fromkeys(id_ for label in labels for id_ in cast(Room, opened(label)).FINDINGS)
+    return {id_: rank for rank, id_ in enumerate(ids)}
+
+
 def findings(settings: Settings) -> dict[str, str]:
     """The ids that a run with these settings can report, in the order of urgency."""
     labels = (*ALWAYS, *(entry.label for entry in asked(settings)))

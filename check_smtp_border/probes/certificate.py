@@ -28,22 +28,25 @@ def _days_left(seen: Visit, facts: Certificate | None, settings: Settings) -> Ve
     if not settings.certificate_days:
         return Verdict(Level.OK, seen.place, "", details=details)
     if not facts:
-        text = "the certificate cannot be read"
+        text = "shows a certificate that cannot be read"
         return Verdict(Level.WARNING, seen.place, text, "certificate-unverified")
     warning, critical = settings.certificate_days
     finding, level = "certificate-expiring", Level.OK
-    text = f"certificate expires in {_days(facts.days_left)}, on {facts.expires}"
+    text = f"shows a certificate that expires in {_days(facts.days_left)}, on {facts.expires}"
     if facts.days_left < 0:
         finding, level = "certificate-expired", Level.CRITICAL
-        text = f"certificate expired {_days(-facts.days_left)} ago, on {facts.expires}"
+        text = f"shows a certificate that expired {_days(-facts.days_left)} ago, on {facts.expires}"
     elif facts.days_old < 0:
         finding, level = "certificate-expired", Level.CRITICAL
-        text = f"certificate becomes valid in {_days(-facts.days_old)}"
+        text = f"shows a certificate that becomes valid in {_days(-facts.days_old)}"
     elif critical is not None and facts.days_left < critical:
         level, text = Level.CRITICAL, f"{text} (critical below {critical})"
     elif facts.days_left < warning:
         level, text = Level.WARNING, f"{text} (warning below {warning})"
-    return Verdict(level, seen.place, text, finding if level else "", details=details)
+    if level is not Level.OK:
+        return Verdict(level, seen.place, text, finding, details=details)
+    claim = Claim("shows", "show", f"a certificate valid for {_days(facts.days_left)}")
+    return Verdict(level, seen.place, text, claim=claim, details=details)
 
 
 def _days(days: float) -> str:
@@ -54,11 +57,17 @@ def _days(days: float) -> str:
 def _verified(seen: Visit, verification: Verification) -> Verdict:
     if not verification.error:
         claim = Claim("shows", "show", "a certificate that verifies")
-        return Verdict(Level.OK, seen.place, "certificate verifies", claim=claim)
+        return Verdict(Level.OK, seen.place, "shows a certificate that verifies", claim=claim)
     if verification.untrusted:
-        level, text = Level.CRITICAL, f"certificate does not verify: {verification.error}"
+        level, text = (
+            Level.CRITICAL,
+            f"shows a certificate that does not verify: {verification.error}",
+        )
     else:
-        level, text = Level.WARNING, f"certificate could not be verified: {verification.error}"
+        level, text = (
+            Level.WARNING,
+            f"shows a certificate that could not be verified: {verification.error}",
+        )
     return Verdict(level, seen.place, text, "certificate-unverified")
 
 

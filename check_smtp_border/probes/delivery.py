@@ -24,16 +24,20 @@ def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
         return
     step, reply = seen.delivery
     if seen.delivery.taken:
-        text = f"takes the test message: {reply}"
         claim = Claim("takes", "take", "the test message")
-        yield Verdict(Level.OK, seen.place, text, claim=claim, step=step)
+        text = "takes the test message"
+        yield Verdict(Level.OK, seen.place, text, claim=claim, step=step, quote=str(reply))
         return
     if seen.failure and (reply.completed or reply.code[0] == "3"):
-        text = "the test message is not through"
+        text = "has not taken the test message"
         covered_by = (*_FAILURES, "delivery-uncertain", "internal-error")
         yield Verdict(Level.WARNING, seen.place, text, "message-refused", covered_by=covered_by)
         return
     what = {"mail": "MAIL FROM", "data": "DATA"}.get(step, "the message")
+    if step == "data" and reply.completed:
+        text = "answers DATA in the delivery with another code than 354"
+        yield Verdict(Level.WARNING, seen.place, text, "data-refused", quote=str(reply))
+        return
     if step == "rcpt_valid":
         what = whom(settings, Recipient.VALID)
         finding = "valid-deferred" if reply.transient else "valid-refused"

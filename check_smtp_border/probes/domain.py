@@ -45,12 +45,13 @@ def _domain(domain: MailDomain, settings: Settings) -> Verdict:
     level, finding = Level.CRITICAL, ""
     if domain.publication is Publication.RESOLVER_FAILED:
         level, finding = Level.UNKNOWN, "resolver-failed"
-        text = f"our resolver fails, nothing could be looked up: {domain.detail}"
+        text = f"nothing could be looked up, {domain.detail}"
     elif domain.publication is Publication.NO_RESOLVER:
         level, finding = Level.UNKNOWN, "resolver-failed"
         text = f"no usable resolver configuration, give --nameserver: {domain.detail}"
     elif domain.publication is Publication.DOMAIN_FAILED:
-        finding, text = "dns-failed", f"the domain's nameservers fail: {domain.detail}"
+        finding = "dns-failed"
+        text = f"MX lookup fails, {domain.detail} (nameservers down, or DNSSEC broken)"
     elif domain.publication is Publication.NO_DOMAIN:
         finding, text = "domain-missing", "the domain does not exist (NXDOMAIN)"
     elif domain.publication is Publication.NULL_MX:
@@ -59,7 +60,8 @@ def _domain(domain: MailDomain, settings: Settings) -> Verdict:
         finding = "no-mail-host"
         implicit = domain.publication is Publication.IMPLICIT_MX
         names = listed([host.name for host in domain.hosts if host.name != "."])
-        text = "no MX and no address" if implicit else f"no MX host has an address ({names})"
+        text = "no MX and no address" if implicit else "no MX host has an address"
+        text += f" ({names})" if names and not implicit else ""
     else:
         records = ", ".join(f"{host.preference} {host.name}" for host in domain.hosts)
         text = f"MX {records}"
@@ -83,11 +85,11 @@ def _host(host: MailHost, survey: Survey, settings: Settings) -> Verdict:
         text = "null MX beside other MX (RFC 7505 3)"
     elif not by_mx and (host.failure or not host.addresses):
         level, finding = ours, "host-not-found"
-        text = f"{host.name} cannot be looked up: {host.failure or 'no address'}"
+        text = f"{host.name} cannot be looked up, {host.failure or 'it has no address'}"
     elif host.failure:
         finding = "mx-lookup-failed"
         part = "only in part" if host.addresses else "not"
-        text = f"{host.name} could {part} be looked up: {host.failure}"
+        text = f"{host.name} could {part} be looked up, {host.failure}"
     elif not host.addresses:
         finding, text = "mx-without-address", f"MX {host.name} has no address"
     elif not any(settings.family.includes(address) for address in host.addresses):

@@ -5,20 +5,22 @@ The valid user is the control: where he is refused like the others, their refusa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from check_smtp_border.border.facts import Recipient, Visit
+from check_smtp_border.names import enumerated
+from check_smtp_border.probes.session import untested_without_tls
 from check_smtp_border.probes.wording import (
     BESIDE_THE_POINT,
-    STARTTLS_FINDINGS,
+    because,
     belongs_to_tls,
     deed,
+    helpful_options,
     level_of,
-    said,
     whom,
 )
 from check_smtp_border.settings import Settings
-from check_smtp_border.smtp.reason import Reason, reason_of
+from check_smtp_border.smtp.reason import Reason, reason_of, says_relaying_denied
 from check_smtp_border.smtp.reply import Reply
 from check_smtp_border.verdict import Claim, Level, Verdict, meets
 
@@ -94,7 +96,8 @@ def _given(settings: Settings, recipient: Recipient) -> tuple[str, ...] | None:
 
 
 def _expected(settings: Settings, recipient: Recipient) -> str:
-    return f"expected {','.join(patterns(settings, recipient))}"
+    words = (f"{one}xx" if len(one) == 1 else one for one in patterns(settings, recipient))
+    return f"expected {','.join(words)}"
 
 
 def _accepts_or_refuses(reply: Reply, what: str) -> Claim:
@@ -105,72 +108,150 @@ def _valid(seen: Visit, reply: Reply, settings: Settings) -> Verdict:
     reason = reason_of(reply)
     about = whom(settings, Recipient.VALID)
     if is_right(reply, reason, settings, Recipient.VALID):
-        text = f"{deed(reply)} {about}: {reply}"
         claim = _accepts_or_refuses(reply, settings.valid_user)
-        return Verdict(Level.OK, seen.place, text, claim=claim, step="rcpt_valid")
+        text = f"{deed(reply)} {about}"
+        return Verdict(Level.OK, seen.place, text, claim=claim, step="rcpt_valid", quote=str(reply))
     if belongs_to_tls(seen, reason):
-        text = f"{about} untested without TLS: {reply}"
-        return Verdict(
-            Level.WARNING, seen.place, text, "valid-refused", covered_by=STARTTLS_FINDINGS
-        )
-    alike = [one for one in (Recipient.UNKNOWN, Recipient.RELAY) if _same_refusal(seen, one)]
-    if len(alike) == 2:
-        finding = "client-refused"
-        text = said(f"{deed(reply)} everyone alike", reply, reason)
-        text += ", its refusals prove nothing"
-    else:
-        finding = "valid-unexpected"
-        if reply.transient or reply.permanent:
-            finding = "valid-deferred" if reply.transient else "valid-refused"
-        remarks = [_expected(settings, Recipient.VALID)]
-        if reason in (Reason.UNKNOWN_USER, Reason.MAILBOX_FULL, Reason.MAILBOX_DISABLED):
-            remarks.append("see --valid-user")
-        text = said(f"{deed(reply)} {about}", reply, reason, *remarks, as_unknown=True)
-        for recipient in alike:
-            text += f", so {whom(settings, recipient)} is untested"
-    same_as = (finding, *reply.codes, *(recipient.value for recipient in alike))
-    return Verdict(level_of(reply), seen.place, text, finding, same_as, step="rcpt_valid")
+        return untested_without_tls(seen, about, reply, "valid-refused")
+    alike = _alike(seen)
+    level, finding, text, remarks = _valid_finding(seen, reply, reason, alike, settings)
+    if alike and finding != "client-refused":
+        remarks = (*remarks, f"{_named(alike, settings)} could not be tested")
+    return Verdict(
+        level,
+        seen.place,
+        text,
+        finding,
+        (finding, *reply.codes, *(recipient.value for recipient in alike)),
+        step="rcpt_valid",
+        quote=str(reply),
+        remarks=remarks,
+    )
+
+
+def _valid_finding(
+    seen: Visit,
+    reply: Reply,
+    reason: Reason | None,
+    alike: tuple[Recipient, ...],
+    settings: Settings,
+) -> tuple[Level, str, str, tuple[str, ...]]:
+    """State, finding, words and remarks of a valid user who was not accepted."""
+    remarks: tuple[str, ...]
+    unknown_domain = f"does not take mail for {settings.domain}"
+    about = whom(settings, Recipient.VALID)
+    if says_relaying_denied(reply):
+        return Level.CRITICAL, "valid-refused", unknown_domain, ()
+    if reason is Reason.UNKNOWN_USER:
+        finding = "valid-refused" if reply.permanent else "valid-deferred"
+        if Recipient.RELAY in alike:
+            return level_of(reply), finding, unknown_domain, ()
+        text = f"{deed(reply)} {about} as unknown"
+        return level_of(reply), finding, text, ("see --valid-user",)
+    not_asked = [one for one in Recipient if one not in seen.replies]
+    if len(alike) + len(not_asked) == 2 and (alike or reply.code == "421"):
+        remarks = (f"{_in_general(alike)} could not be tested",) if alike else ()
+        if not_asked:
+            remarks += (f"{_in_general(not_asked)} not asked",)
+        text = f"{deed(reply)} everyone alike{because(reason)}"
+        return level_of(reply), "client-refused", text, remarks
+    finding = "valid-unexpected"
+    if reply.transient or reply.permanent:
+        finding = "valid-deferred" if reply.transient else "valid-refused"
+    remarks = (_expected(settings, Recipient.VALID), *helpful_options(reason, settings))
+    if reason in (Reason.MAILBOX_FULL, Reason.MAILBOX_DISABLED):
+        remarks += ("see --valid-user",)
+    return level_of(reply), finding, f"{deed(reply)} {about}{because(reason)}", remarks
+
+
+def _alike(seen: Visit) -> tuple[Recipient, ...]:
+    """Who got the valid user's very refusal, so that his own proves nothing."""
+    return tuple(one for one in (Recipient.UNKNOWN, Recipient.RELAY) if _same_refusal(seen, one))
 
 
 def _same_refusal(seen: Visit, recipient: Recipient) -> bool:
-    """The valid user was refused too, with the very same codes: the refusal proves nothing."""
+    """The same codes and the same reason: `550 Unrouteable address` is not `550 relay not
+    permitted`."""
     valid, reply = seen.replies.get(Recipient.VALID), seen.replies.get(recipient)
     if not valid or not reply or valid.completed:
         return False
-    return reply.codes == valid.codes
+    return reply.codes == valid.codes and reason_of(reply) == reason_of(valid)
+
+
+def _named(recipients: Sequence[Recipient], settings: Settings) -> str:
+    return enumerated([whom(settings, recipient) for recipient in recipients])
+
+
+def _in_general(recipients: Sequence[Recipient]) -> str:
+    """`relaying and unknown users`, the more urgent first."""
+    return enumerated([_IN_GENERAL[recipient] for recipient in reversed(recipients)])
 
 
 def _negative(seen: Visit, recipient: Recipient, reply: Reply, settings: Settings) -> Verdict:
     """The unknown user and relaying have to be refused: the first rule that fits decides."""
     about = whom(settings, recipient)
     reason = reason_of(reply, foreign_recipient=recipient is Recipient.RELAY)
-    step = f"rcpt_{recipient.value}"
-    covered_by: tuple[str, ...] = ()
-    level, finding = Level.WARNING, _INCONCLUSIVE[recipient]
-    as_unknown = recipient is Recipient.UNKNOWN
+    if belongs_to_tls(seen, reason):
+        return untested_without_tls(seen, about, reply, _INCONCLUSIVE[recipient])
+    base = Verdict(
+        Level.WARNING,
+        seen.place,
+        "",
+        _INCONCLUSIVE[recipient],
+        step=f"rcpt_{recipient.value}",
+        quote=str(reply),
+    )
     if _same_refusal(seen, recipient):
-        text = f"{about} untested, the valid user got the same refusal: {reply}"
-        covered_by = _VALID_FINDINGS
-    elif belongs_to_tls(seen, reason):
-        text = f"{about} untested without TLS: {reply}"
-        covered_by = STARTTLS_FINDINGS
+        text = f"leaves {about} untested, the valid user got the same refusal"
+        verdict = base._replace(text=text, covered_by=_VALID_FINDINGS)
     elif reply.permanent and reason in BESIDE_THE_POINT:
-        text = said(f"cannot judge {about}", reply, reason)
+        verdict = _inconclusive(seen, recipient, reply, reason, settings, base)
     elif is_right(reply, reason, settings, recipient):
-        text = f"{deed(reply)} {about}: {reply}"
-        if reply.transient:
-            text += " (deferred, not refused for good)"
         claim = _accepts_or_refuses(reply, _IN_GENERAL[recipient])
-        return Verdict(Level.OK, seen.place, text, claim=claim, step=step)
+        text = f"{deed(reply)} {about}"
+        remarks = ("deferred, not refused for good",) if reply.transient else ()
+        return base._replace(level=Level.OK, text=text, finding="", claim=claim, remarks=remarks)
     elif reply.completed:
-        level, finding = Level.CRITICAL, _ACCEPTED[recipient]
-        expected = _expected(settings, recipient)
-        text = said(f"accepts {about}", reply, reason, expected, as_unknown=as_unknown)
-        if recipient is Recipient.UNKNOWN:
-            text += " (a refusal after DATA is not tested)"
+        remarks = ("a refusal after DATA is not tested",) if recipient is Recipient.UNKNOWN else ()
+        verdict = base._replace(
+            level=Level.CRITICAL,
+            text=f"accepts {about}",
+            finding=_ACCEPTED[recipient],
+            remarks=remarks,
+        )
     else:
-        finding = _UNEXPECTED[recipient]
-        what, expected = f"{deed(reply)} {about}", _expected(settings, recipient)
-        text = said(what, reply, reason, expected, as_unknown=as_unknown)
-    same_as = (finding, *reply.codes)
-    return Verdict(level, seen.place, text, finding, same_as, covered_by, step=step)
+        as_unknown = recipient is Recipient.UNKNOWN and reason is Reason.UNKNOWN_USER
+        why = " as unknown" if as_unknown else because(reason)
+        verdict = base._replace(
+            text=f"{deed(reply)} {about}{why}",
+            finding=_UNEXPECTED[recipient],
+            remarks=(_expected(settings, recipient), *helpful_options(reason, settings)),
+        )
+    return verdict._replace(same_as=(verdict.finding, *reply.codes))
+
+
+def _inconclusive(
+    seen: Visit,
+    recipient: Recipient,
+    reply: Reply,
+    reason: Reason | None,
+    settings: Settings,
+    base: Verdict,
+) -> Verdict:
+    """A refusal that proves nothing; where both got the same one, it is said once."""
+    unknown, relay = (seen.replies.get(one) for one in (Recipient.UNKNOWN, Recipient.RELAY))
+    about = whom(settings, recipient)
+    covered_by: tuple[str, ...] = ()
+    if (
+        unknown
+        and relay
+        and unknown.codes == relay.codes
+        and reason_of(unknown) == reason_of(relay)
+    ):
+        about = _named((Recipient.UNKNOWN, Recipient.RELAY), settings)
+        covered_by = () if recipient is Recipient.UNKNOWN else ("unknown-inconclusive",)
+    return base._replace(
+        text=f"refuses {about} for a reason that proves nothing{because(reason)}",
+        covered_by=covered_by,
+        remarks=helpful_options(reason, settings),
+    )

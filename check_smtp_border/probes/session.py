@@ -8,14 +8,15 @@ from check_smtp_border.border.facts import Failure, FailureKind, Recipient, Visi
 from check_smtp_border.probes import delivers
 from check_smtp_border.probes.wording import (
     STARTTLS_FINDINGS,
+    because,
     belongs_to_tls,
     deed,
+    helpful_options,
     level_of,
-    said,
     whom,
 )
-from check_smtp_border.settings import Settings, TlsUse
-from check_smtp_border.smtp.reason import Reason, reason_of
+from check_smtp_border.settings import Settings
+from check_smtp_border.smtp.reason import reason_of
 from check_smtp_border.smtp.reply import Reply
 from check_smtp_border.verdict import Level, Verdict
 
@@ -25,6 +26,7 @@ FINDINGS = {
     "connection-lost": "the server closes or resets the connection",
     "protocol-violation": "the server does not speak SMTP",
     "greeting-refused": "the server greets with another code than 220",
+    "xclient-offered": "lets every stranger say which address he comes from (XCLIENT)",
     "ehlo-refused": "the server refuses EHLO and HELO",
     "mail-refused": "the server does not take MAIL FROM",
     "delivery-uncertain": "no reply to the message: it may have been delivered",
@@ -32,9 +34,21 @@ FINDINGS = {
 }
 
 
+_WORDS = {
+    FailureKind.UNREACHABLE: "is unreachable: ",
+    FailureKind.TIMEOUT: "is too slow: ",
+    FailureKind.CONNECTION_LOST: "hangs up: ",
+    FailureKind.PROTOCOL_VIOLATION: "breaks the protocol: ",
+    FailureKind.DELIVERY_UNCERTAIN: "may have taken the test message or not: ",
+}
+
+
 def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
-    """The session, and MAIL where it was refused."""
+    """The session, XCLIENT, and MAIL where it was refused."""
     yield _session(seen, settings)
+    if "XCLIENT" in seen.keywords:
+        text = "offers XCLIENT to strangers: they can pretend to come from any address"
+        yield Verdict(Level.CRITICAL, seen.place, text, "xclient-offered")
     if seen.mail:
         yield _mail(seen, seen.mail, settings)
 
@@ -46,50 +60,54 @@ def _session(seen: Visit, settings: Settings) -> Verdict:
     if seen.greeting and seen.greeting.code != "220":
         refused = seen.greeting.transient or seen.greeting.permanent
         what = "refuses to talk" if refused else "greets with another code than 220"
-        return _turned_away(seen, level, "greeting-refused", what, seen.greeting)
+        return _turned_away(seen, level, "greeting-refused", what, seen.greeting, settings)
     if seen.ehlo and not seen.ehlo.completed:
-        return _turned_away(seen, level, "ehlo-refused", f"refuses EHLO {seen.fqdn}", seen.ehlo)
-    return Verdict(Level.OK, seen.place, f"greets: {seen.greeting}", step="banner")
+        what = f"refuses EHLO {seen.fqdn}"
+        return _turned_away(seen, level, "ehlo-refused", what, seen.ehlo, settings)
+    return Verdict(Level.OK, seen.place, "greets", step="banner", quote=str(seen.greeting))
 
 
 def _failed(seen: Visit, failure: Failure, level: Level, settings: Settings) -> Verdict:
     """The conversation ended before its end."""
     recipient = failure.recipient
     finding = failure.kind.value
-    text = failure.text + (f" ({whom(settings, recipient)})" if recipient else "")
-    if failure.kind is FailureKind.DELIVERY_UNCERTAIN:
-        text += ", the test message may have been delivered"
-    elif recipient and recipient is not Recipient.VALID and _hung_up_twice(seen, recipient):
-        level = Level.WARNING
+    text = _WORDS.get(failure.kind, "") + failure.text
+    remarks: tuple[str, ...] = (whom(settings, recipient),) if recipient else ()
+    if recipient and recipient is not Recipient.VALID and _hung_up_twice(seen, recipient):
+        level, remarks = Level.WARNING, ()
         finding = {
             Recipient.UNKNOWN: "unknown-inconclusive",
             Recipient.RELAY: "relay-inconclusive",
         }[recipient]
         text = f"hangs up twice on {whom(settings, recipient)}: {failure.text}"
     if delivers(settings) and not seen.delivery and seen.takes_valid_user:
-        text += ", so the test message was not sent"
-    return Verdict(level, seen.place, text, finding)
+        remarks += ("the test message was not sent",)
+    return Verdict(level, seen.place, text, finding, remarks=remarks)
 
 
 def _hung_up_twice(seen: Visit, recipient: Recipient) -> bool:
     return seen.takes_valid_user and seen.hang_ups.count(recipient) == 2
 
 
-def _turned_away(seen: Visit, level: Level, finding: str, what: str, reply: Reply) -> Verdict:
-    text = said(what, reply, reason_of(reply))
-    return Verdict(level, seen.place, text, finding, (finding, *reply.codes))
+def _turned_away(
+    seen: Visit, level: Level, finding: str, what: str, reply: Reply, settings: Settings
+) -> Verdict:
+    reason = reason_of(reply)
+    return Verdict(
+        level,
+        seen.place,
+        what + because(reason),
+        finding,
+        (finding, *reply.codes),
+        quote=str(reply),
+        remarks=helpful_options(reason, settings),
+    )
 
 
 def _mail(seen: Visit, reply: Reply, settings: Settings) -> Verdict:
     """MAIL was refused; nothing behind it was reached."""
-    return refusal(
-        seen,
-        settings,
-        reply,
-        "mail-refused",
-        f"MAIL FROM {seen.sender or 'null sender'}",
-        "mail",
-    )
+    what = f"MAIL FROM {seen.sender}" if seen.sender else "mail from the null sender"
+    return refusal(seen, settings, reply, "mail-refused", what, "mail")
 
 
 def refusal(
@@ -98,15 +116,27 @@ def refusal(
     """A command that had to be accepted was not."""
     reason = reason_of(reply)
     if belongs_to_tls(seen, reason):
-        text = f"{what} untested without TLS: {reply}"
-        return Verdict(Level.WARNING, seen.place, text, finding, covered_by=STARTTLS_FINDINGS)
-    switched_off = reason is Reason.TLS_NEEDED and settings.tls is TlsUse.NEVER
-    remarks = ("see --no-starttls",) if switched_off else ()
+        return untested_without_tls(seen, what, reply, finding)
     return Verdict(
         level_of(reply),
         seen.place,
-        said(f"{deed(reply)} {what}", reply, reason, *remarks),
+        f"{deed(reply)} {what}{because(reason)}",
         finding,
         (finding, *reply.codes),
         step=step,
+        quote=str(reply),
+        remarks=helpful_options(reason, settings),
+    )
+
+
+def untested_without_tls(seen: Visit, what: str, reply: Reply, finding: str) -> Verdict:
+    """ "TLS needed", where TLS failed: the TLS finding says it."""
+    text = f"leaves {what} untested without TLS"
+    return Verdict(
+        Level.WARNING,
+        seen.place,
+        text,
+        finding,
+        covered_by=STARTTLS_FINDINGS,
+        quote=str(reply),
     )

@@ -15,7 +15,11 @@ FINDINGS = {
     "starttls-broken": "offers STARTTLS, and no TLS session comes about",
     "starttls-missing": "does not offer the STARTTLS that is demanded",
     "starttls-deferred": "defers STARTTLS",
+    "tls-obsolete": "agrees on a TLS version below 1.2, though TLS is demanded",
 }
+
+
+_OBSOLETE = ("SSLv3", "TLSv1", "TLSv1.1")
 
 
 def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
@@ -23,37 +27,64 @@ def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
     if not (seen.ehlo and seen.ehlo.completed):
         return
     tls = seen.tls or Tls()
-    level, finding, text = _judged(tls, demanded=settings.tls is TlsUse.DEMANDED)
+    demanded = settings.tls is TlsUse.DEMANDED
+    level, finding, text, quote = _judged(tls, demanded=demanded)
     if not finding:
-        text = f"{tls.version} {tls.cipher}" if tls.version else "STARTTLS not used"
-        step = "starttls" if tls.version else ""
-        yield Verdict(Level.OK, seen.place, text, step=step, details=_details(seen, tls))
+        yield _used(seen, tls, settings)
         return
     replies = (seen.mail, seen.replies.get(Recipient.VALID))
+    remarks: tuple[str, ...] = ()
     if any(reply and belongs_to_tls(seen, reason_of(reply)) for reply in replies):
-        text += ", and without TLS it takes no mail"
+        remarks = ("without TLS it takes no mail",)
+    if not seen.replies and not seen.mail and not seen.failure:
+        remarks = ("no recipient could be asked",)
+        level = level if seen.others_answer else Level.CRITICAL
     same_as = (finding, *tls.reply.codes) if tls.reply and not tls.error else ()
+    yield Verdict(
+        level,
+        seen.place,
+        text,
+        finding,
+        same_as,
+        details=_details(seen, tls),
+        quote=quote,
+        remarks=remarks,
+    )
+
+
+def _used(seen: Visit, tls: Tls, settings: Settings) -> Verdict:
+    """What was agreed on, or why there is no TLS."""
+    if not tls.version:
+        switched_off = settings.tls is TlsUse.NEVER
+        text = "STARTTLS switched off" if switched_off else "STARTTLS not offered"
+        return Verdict(Level.OK, seen.place, text)
+    level, finding, text = Level.OK, "", f"agrees on {tls.version} {tls.cipher}"
+    if tls.version in _OBSOLETE:
+        text += ", which RFC 8996 forbids"
+        if settings.tls is TlsUse.DEMANDED:
+            level, finding = Level.WARNING, "tls-obsolete"
     details = _details(seen, tls)
-    yield Verdict(level, seen.place, text, finding, same_as, details=details)
+    return Verdict(level, seen.place, text, finding, step="starttls", details=details)
 
 
-def _judged(tls: Tls, *, demanded: bool) -> tuple[Level, str, str]:
-    """State, finding ("" for none) and words."""
+def _judged(tls: Tls, *, demanded: bool) -> tuple[Level, str, str, str]:
+    """State, finding ("" for none), words and quote."""
     if tls.injected:
         text = "sends plaintext behind its 220 to STARTTLS"
-        return Level.CRITICAL, "starttls-injection", text + (f": {tls.error}" if tls.error else "")
+        return Level.CRITICAL, "starttls-injection", text, tls.error
     if tls.error:
-        text = f"STARTTLS is offered and broken: {tls.error}"
-        return Level.CRITICAL, "starttls-broken", text
+        text = "offers STARTTLS, and no TLS session comes about"
+        return Level.CRITICAL, "starttls-broken", text, tls.error
     if tls.reply and tls.reply.transient:
         level = Level.CRITICAL if demanded else Level.WARNING
-        return level, "starttls-deferred", f"defers STARTTLS: {tls.reply}"
+        return level, "starttls-deferred", "defers STARTTLS", str(tls.reply)
     if tls.reply and tls.reply.code != "220":
         answer = "refuses it" if tls.reply.permanent else "answers with another code than 220"
-        return Level.CRITICAL, "starttls-broken", f"offers STARTTLS and {answer}: {tls.reply}"
+        text = f"offers STARTTLS and {answer}"
+        return Level.CRITICAL, "starttls-broken", text, str(tls.reply)
     if demanded and not tls.offered:
-        return Level.CRITICAL, "starttls-missing", "does not offer STARTTLS"
-    return Level.OK, "", ""
+        return Level.CRITICAL, "starttls-missing", "does not offer STARTTLS", ""
+    return Level.OK, "", "", ""
 
 
 def _details(seen: Visit, tls: Tls) -> tuple[str, ...]:

@@ -1,9 +1,12 @@
-"""How the rooms say what was tried and what came back, and which refusals prove nothing. Pure."""
+"""How the rooms say what was tried and what came back, and which refusals prove nothing. Pure.
+
+The summary puts the host in front: the words of a verdict begin with what the host does.
+"""
 
 from __future__ import annotations
 
 from check_smtp_border.border.facts import Recipient, Visit
-from check_smtp_border.settings import Settings
+from check_smtp_border.settings import Settings, TlsUse
 from check_smtp_border.smtp.reason import Reason
 from check_smtp_border.smtp.reply import Reply
 from check_smtp_border.verdict import Level
@@ -21,12 +24,6 @@ BESIDE_THE_POINT = frozenset(
     }
 )
 STARTTLS_FINDINGS = ("starttls-injection", "starttls-broken", "starttls-deferred")
-
-_HELPFUL_OPTIONS = {
-    Reason.EHLO_REFUSED: "--fqdn",
-    Reason.SENDER_REFUSED: "--from",
-    Reason.FOREIGN_DOMAIN: "--relay-recipient",
-}
 
 
 def whom(settings: Settings, recipient: Recipient) -> str:
@@ -48,19 +45,24 @@ def level_of(reply: Reply) -> Level:
     return Level.CRITICAL if reply.permanent else Level.WARNING
 
 
-def said(
-    what: str, reply: Reply, reason: Reason | None, *remarks: str, as_unknown: bool = False
-) -> str:
-    """`what` was tried and what came back, with its reason, and what helps.
+def because(reason: Reason | None) -> str:
+    """The reason, as it stands behind what was tried."""
+    return f", {reason.value}" if reason else ""
 
-    as_unknown: `what` names a user, so that "refuses valid user ... as unknown" reads well.
-    """
-    if reason in _HELPFUL_OPTIONS:
-        remarks += (f"see {_HELPFUL_OPTIONS[reason]}",)
-    because = f", {reason.value}" if reason else ""
-    if reason is Reason.UNKNOWN_USER and as_unknown:
-        because = " as unknown"
-    return f"{what}{because}: {reply}" + (f" ({'; '.join(remarks)})" if remarks else "")
+
+def helpful_options(reason: Reason | None, settings: Settings) -> tuple[str, ...]:
+    """The option that helps against a refusal for `reason`, as a remark."""
+    if reason is Reason.SENDER_REFUSED and not settings.sender:
+        return ()  # RFC 5321 4.5.5: who refuses the null sender is at fault himself
+    if reason is Reason.TLS_NEEDED and settings.tls is not TlsUse.NEVER:
+        return ()
+    option = {
+        Reason.EHLO_REFUSED: "--fqdn",
+        Reason.SENDER_REFUSED: "--from",
+        Reason.FOREIGN_DOMAIN: "--relay-recipient",
+        Reason.TLS_NEEDED: "--no-starttls",
+    }
+    return (f"see {option[reason]}",) if reason in option else ()
 
 
 def belongs_to_tls(seen: Visit, reason: Reason | None) -> bool:

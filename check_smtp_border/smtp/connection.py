@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import socket
 import time
 
@@ -28,6 +27,8 @@ MAX_HANDSHAKE_OCTETS = 256 * 1024
 MAX_TLS_OCTETS_OF_A_REPLY = 128 * 1024
 
 _RECEIVE_OCTETS = 16 * 1024  # bounds what OpenSSL can be busy with in one call
+# Ours, the socket's (a class of its own before Python 3.10), and the kernel's.
+_TIMEOUTS = (TimedOut, socket.timeout, TimeoutError)
 _NO_ROUTE = (errno.ENETUNREACH, errno.EAFNOSUPPORT)
 _LOCAL = (errno.EMFILE, errno.ENFILE, errno.EPERM, errno.ENOMEM, errno.ENOBUFS)
 
@@ -69,7 +70,7 @@ class Connection:
                 sock.close()
             failed = _connect_failed(error, address, source, connecting=connecting)
             failed.stage, failed.verb = Stage.CONNECT, f"port {port}"
-            if isinstance(error, (TimedOut, socket.timeout)):
+            if isinstance(error, _TIMEOUTS):
                 failed.waited = time.monotonic() - began
             raise failed from None
 
@@ -205,7 +206,7 @@ def _remaining(deadline: float) -> float:
 
 
 def _lost(error: OSError) -> ConnectionLost | TimedOut:
-    if isinstance(error, socket.timeout):
+    if isinstance(error, _TIMEOUTS):
         return TimedOut("timeout")
     if isinstance(error, (ConnectionResetError, BrokenPipeError)):
         return ConnectionLost("connection reset by the server")
@@ -216,7 +217,7 @@ def _connect_failed(
     error: OSError | TimedOut, address: str, source: str, *, connecting: bool
 ) -> ConnectFailed:
     """Say whose fault it is. connecting: this host had a socket and its address."""
-    if isinstance(error, (TimedOut, socket.timeout)):
+    if isinstance(error, _TIMEOUTS):
         return ConnectFailed("timeout")
     reason = _words(error)
     # Nobody has a route for TCP to multicast and broadcast: that is whoever published it.
@@ -247,4 +248,4 @@ def _has_route(address: str, source: str) -> bool:
 
 
 def _words(error: OSError) -> str:
-    return os.strerror(error.errno).lower() if error.errno else printable(str(error))
+    return printable(error.strerror or str(error)).lower()

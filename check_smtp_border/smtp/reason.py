@@ -186,3 +186,9 @@ def _words_of(reply: Reply) -> str:
     """Return the words of `reply`, one blank around each, without names ("doesn't": doesnt)."""
     text = " ".join(reply.lines).lower().replace("'", "")
     return f" {_NOT_A_WORD.sub(' ', _NAMES.sub(' ', text))} "
+
+
+def says_relaying_denied(reply: Reply) -> bool:
+    """Whether `reply` refuses in plain relay words."""
+    phrases = next(phrases for reason, phrases in _WORDS if reason is Reason.RELAYING_DENIED)
+    return not reply.completed and any(f" {phrase}" in _words_of(reply) for phrase in phrases)

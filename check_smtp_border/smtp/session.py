@@ -33,18 +33,20 @@ class Session:
 
     The verbs return the server's reply, whatever its code, and raise SessionError
     (ConnectionLost, TimedOut, ProtocolViolation) where none came.
-    closing: the server said 421.
+    local_address: of this end. closing: the server said 421.
     took: seconds of the latest exchange. seconds: the slowest one of each verb ("greeting",
     "ehlo", "starttls" with its handshake, "mail", "rcpt", "rset", "data", "message", "quit").
     dialogue: stays empty without keep_dialogue. started: where its clock begins.
     """
 
     def __init__(self, connection: Connection, started: float, keep_dialogue: bool = True) -> None:
+        self.local_address = connection.local_address
         self._connection = connection
         self._started = started
         self._keep_dialogue = keep_dialogue
         self._reader = ReplyReader()
         self._verb = ""  # of the latest command
+        self._awaited = Stage.REPLY  # to it, or to a message's final dot
         self._sent = time.monotonic()
         self._unusable = False  # after a failed handshake neither side can be understood
         self._silent = False
@@ -130,34 +132,43 @@ class Session:
 
     def content(self, raw: bytes) -> None:
         """Send octets of a message as they are: no dot is stuffed or added, no reply awaited."""
+        self._awaited = Stage.FINAL_DOT
         with self._doing(Stage.MESSAGE):
             self._expect_silence()
             self._send(raw, f"({len(raw)} octets of a message)")
 
     def raw(self, data: bytes) -> None:
         """Send octets as they are, with one call; `read_reply()` reads what comes of them."""
-        self._verb = printable(data.partition(b"\r\n")[0]) or "raw octets"
-        with self._doing(Stage.BEFORE_COMMAND):
+        in_message = self._awaited is Stage.FINAL_DOT
+        if not in_message:
+            self._verb = printable(data.partition(b"\r\n")[0])
+        with self._doing(Stage.MESSAGE if in_message else Stage.BEFORE_COMMAND):
             self._expect_open()
             self._send(data, printable(data, _DIALOGUE_LINE_LIMIT))
 
     def read_reply(self) -> Reply:
         """Read one reply to what was sent last."""
-        with self._doing(Stage.REPLY):
+        with self._doing(self._awaited):
             reply = self._read_reply()
+        self._awaited = Stage.REPLY
         self.took = time.monotonic() - self._sent
         return reply
 
     def replies_within(self, seconds: float) -> tuple[Reply, ...]:
-        """Return the replies that come in this time, 16 at most; the server's leaving ends it.
+        """Return the replies that come in this time, 16 at most.
 
-        Raises ProtocolViolation.
+        The server's leaving ends it. Raises ProtocolViolation where no reply came before it.
         """
         replies: list[Reply] = []
-        ending = contextlib.suppress(TimedOut, ConnectionLost)
-        with self._bounded(seconds), self._doing(Stage.REPLY), ending:
-            while len(replies) < _MOST_REPLIES:
-                replies.append(self._read_reply())
+        with self._bounded(seconds), self._doing(self._awaited):
+            try:
+                while len(replies) < _MOST_REPLIES:
+                    replies.append(self._read_reply())
+            except (TimedOut, ConnectionLost):
+                pass
+            except ProtocolViolation:
+                if not replies:
+                    raise
         return tuple(replies)
 
     def quit(self) -> tuple[Reply, ...]:
@@ -175,14 +186,13 @@ class Session:
         return tuple(replies)
 
     def _part(self, replies: list[Reply]) -> None:
-        self._verb = "QUIT"
+        self._verb, self._awaited = "QUIT", Stage.REPLY
         with self._doing(Stage.BEFORE_COMMAND):
             self._send(b"QUIT\r\n", "QUIT")
         with self._timed("quit"), self._doing(Stage.REPLY):
             replies.append(self._read_reply())
         if replies[0].code == "221":
-            # Some servers wait for us to leave first.
-            self._connection.finish_sending()
+            self._connection.finish_sending()  # some servers wait for us to leave
         octets = 0
         while octets < _MOST_OCTETS_BEHIND_QUIT:
             while (reply := self._next_reply()) is not None:
@@ -192,7 +202,7 @@ class Session:
             self._reader.feed(data)
 
     def _command(self, key: str, verb: str, argument: str = "") -> Reply:
-        self._verb = verb
+        self._verb, self._awaited = verb, Stage.REPLY
         with self._doing(Stage.BEFORE_COMMAND):
             self._expect_silence()
         with self._timed(key), self._doing(Stage.REPLY):
@@ -286,6 +296,6 @@ def out_of_step(replies: Sequence[Reply]) -> bool:
     """True where the replies behind QUIT show that an earlier one was answered twice.
 
     The first one is not QUIT's 221 and another one stands behind it: no reply of the session
-    can be trusted to belong to its command. One odd reply alone is no sign of it.
+    is known to be its command's. One odd reply alone is no sign of it.
     """
     return len(replies) > 1 and replies[0].code != "221"
