@@ -40,7 +40,14 @@ LISTENERS: dict[str, dict[str, str]] = {
     "greylisting": {
         "smtpd_client_restrictions": "check_client_access static:{{450 4.7.1 Greylisted}}"
     },
+    # With one of FILTERS, which a fixture of its own starts.
+    "postgrey": {"smtpd_recipient_restrictions": "check_policy_service inet:{postgrey}"},
+    "rspamd": {"smtpd_milters": "inet:{rspamd}"},
+    "clamav": {"smtpd_milters": "inet:{clamav}"},
 }
+
+# Where they listen: the last octets of their addresses.
+FILTERS = {"postgrey": 80, "rspamd": 81, "clamav": 82}
 
 MAIN = """\
 compatibility_level = 3.6
@@ -114,6 +121,7 @@ def postfix(
             "owner": OWNER,
             "trusted": certificates.trusted,
             "stranger": certificates.stranger,
+            **{name: f"{machine.loopback(last)}:{port}" for name, last in FILTERS.items()},
         }
         (directory / "etc" / "main.cf").write_text(MAIN.format(**names))
         (directory / "etc" / "master.cf").write_text(SERVICES + _listeners(port, names))
