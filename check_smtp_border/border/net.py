@@ -40,6 +40,18 @@ class Net(NamedTuple):
 
         return Lookup(self.settings.nameservers, self.settings.timeout)
 
+    def validating_lookup(self) -> Lookup | str:
+        """Return the run's resolver, or in words why it has no nameserver whose AD bit counts."""
+        from check_smtp_border.clients.lookup import Lookup, NoResolver
+
+        try:
+            lookup = Lookup(self.settings.nameservers, self.settings.timeout)
+        except NoResolver as error:
+            return f"no usable resolver configuration, give --nameserver: {error}"
+        if not lookup.trusted:
+            return "no resolver to trust: run one on this host, or name one with --nameserver"
+        return lookup
+
     def dial(self, address: str, name: str, *, tls: bool = False) -> Dial:
         """Return the way to connect to `address`, with `name` as SNI."""
         line = Line(address, name, self.settings, self.started, self.deadline)
