@@ -82,13 +82,13 @@ class Net(NamedTuple):
             one, range(len(items)), lambda number, words: missing(items[number], words)
         )
 
-    def anchor(self, key: bytes, below: bytes) -> bytes | None:
-        """Return a certificate for a bare key, as DER, in the name of the issuer of `below`.
+    def anchor(self, key: bytes, chain: Sequence[bytes]) -> bytes | None:
+        """Return a certificate for a bare key, as DER, that can stand at the end of `chain`.
 
-        b"" where key or certificate cannot be read, None where `cryptography` is not installed.
+        b"" where key or chain cannot be read, None where `cryptography` is not installed.
         """
         try:
             from check_smtp_border.clients.certificate import anchor_for_key
         except ImportError:
             return None
-        return anchor_for_key(key, below)
+        return anchor_for_key(key, chain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from cryptography import x509
@@ -46,16 +47,17 @@ def read_certificate(der: bytes, now: float) -> Certificate | None:
     )
 
 
-def anchor_for_key(key: bytes, below: bytes) -> bytes:
+def anchor_for_key(key: bytes, chain: Sequence[bytes]) -> bytes:
     """Return a certificate, DER, of a public key (SubjectPublicKeyInfo, DER).
 
-    Its name is that of the issuer of the certificate `below`, so that it can stand at the end of
-    a chain (RFC 7671 5.2.3); who signed it does not matter there. b"" where either is unreadable.
+    Its name is that of the issuer of the last certificate of the chain (DER, the leaf first, the
+    others in any order), so that it can stand at its end (RFC 7671 5.2.3); who signed it does
+    not matter there. b"" where key or chain are unreadable.
     """
     now = datetime.datetime.now(datetime.timezone.utc)
     week = datetime.timedelta(days=7)
     try:
-        name = x509.load_der_x509_certificate(below).issuer
+        name = _last_issuer([x509.load_der_x509_certificate(der) for der in chain])
         public_key: Any = serialization.load_der_public_key(key)
         made = (
             x509.CertificateBuilder(name, name, public_key)
@@ -68,6 +70,14 @@ def anchor_for_key(key: bytes, below: bytes) -> bytes:
     except (*_UNREADABLE, UnsupportedAlgorithm, TypeError):
         return b""
     return made.public_bytes(serialization.Encoding.DER)
+
+
+def _last_issuer(chain: Sequence[x509.Certificate]) -> x509.Name:
+    """Follow the issuers from the leaf on, as far as they were sent."""
+    name, others = chain[0].issuer, {one.subject: one.issuer for one in chain[1:]}
+    while name in others:
+        name = others.pop(name)
+    return name
 
 
 def _dns_names(certificate: x509.Certificate) -> tuple[str, ...]:

@@ -78,9 +78,6 @@ def _anchors(
     net: Net, records: Sequence[Tlsa], chain: Sequence[bytes]
 ) -> tuple[tuple[bytes, ...], bool]:
     """The certificates that may end the chain, and whether a library is missing for more."""
-    made = [
-        net.anchor(key, below)
-        for key in bare_keys(records, chain)[:_MOST_BARE_KEYS]
-        for below in chain
-    ]
+    keys = bare_keys(records, chain)[:_MOST_BARE_KEYS]
+    made = [net.anchor(key, chain) for key in keys]
     return (*anchors(records, chain), *(der for der in made if der)), None in made

@@ -66,16 +66,18 @@ def _untested(place: Place, cause: str, *, said: bool = False) -> Verdict:
 
 def _missing(fact: Dane, domain: Place) -> Iterator[Verdict]:
     """Records and signatures without which senders use no DANE: one finding."""
-    parts = ["its MX records are not signed"] if fact.unsigned_mx else []
+    some = any(host.published.rdata or host.published.failed for host in fact.hosts)
+    # Beside a worse finding the MX does not matter yet.
+    matters = not some or any(_fitting(host, fact) for host in fact.hosts)
+    parts = ["its MX records are not signed"] if fact.unsigned_mx and matters else []
     for lack in Lack:
         names = dict.fromkeys(host.name for host in fact.hosts if host.published.lack is lack)
         if names:
             bases = {host.name: host.published.base for host in fact.hosts}
             parts.append(_lacking(lack, [bases[name] for name in names], list(names)))
     if parts:
-        some = any(host.published.rdata or host.published.failed for host in fact.hosts)
         extent = "is without DANE in part" if some else "is without DANE"
-        if some and fact.unsigned_mx:
+        if some and fact.unsigned_mx and matters:
             extent = "has TLSA records that senders do not rely on"
         text = f"{extent}: {', and '.join(parts)}"
         yield Verdict(Level.WARNING, domain, text, "dane-missing")
@@ -126,9 +128,7 @@ def _publication(host: Host, domain: Place, settings: Settings) -> Iterator[Verd
 def _certificate(host: Host, shown: Shown, place: Place, fact: Dane) -> Iterator[Verdict]:
     """The certificate of one address, record by record and as a whole."""
     records = [read(rdata) for rdata in host.published.rdata]
-    valid = counted(records)
-    named = is_named(shown.names, (host.published.base, *fact.references))
-    fitting = {record for record in valid if _fits(record, shown, named=named)}
+    valid, fitting = counted(records), _fitting(host, fact)
     for record in records[:_MOST_LINES]:
         yield Verdict(Level.OK, place, f"TLSA {record} {_fate(record, valid, fitting)}")
     if len(records) > _MOST_LINES:
@@ -140,7 +140,17 @@ def _certificate(host: Host, shown: Shown, place: Place, fact: Dane) -> Iterator
     elif valid and shown.needs_library:
         yield _untested(place, "a TLSA record 2 1 0 needs the library cryptography")
     elif valid:
-        yield _mismatch(shown, valid, place, named=named)
+        yield _mismatch(shown, valid, place)
+
+
+def _fitting(host: Host, fact: Dane) -> set[Tlsa]:
+    """The records that fit what this address shows."""
+    shown = host.shown
+    if not shown or not shown.chain:
+        return set()
+    named = is_named(shown.names, (host.published.base, *fact.references))
+    valid = counted([read(rdata) for rdata in host.published.rdata])
+    return {record for record in valid if _fits(record, shown, named=named)}
 
 
 def _fits(record: Tlsa, shown: Shown, *, named: bool) -> bool:
@@ -158,12 +168,12 @@ def _fate(record: Tlsa, valid: Sequence[Tlsa], fitting: set[Tlsa]) -> str:
     return "fits" if record in fitting else "does not fit"
 
 
-def _mismatch(shown: Shown, valid: Sequence[Tlsa], place: Place, *, named: bool) -> Verdict:
+def _mismatch(shown: Shown, valid: Sequence[Tlsa], place: Place) -> Verdict:
     """No record fits: what the border shows, ready to be pasted, and what DNS says."""
     remarks: tuple[str, ...] = ()
     if shown.distrust:
         remarks = (f"usage 2: {shown.distrust}",)
-    elif shown.anchored and not named:
+    elif shown.anchored:
         names = listed([printable(name) for name in shown.names]) or "no name"
         remarks = (f"usage 2: the certificate is for {names}",)
     shows = to_publish(shown.chain[0]) or "a certificate that cannot be read"
