@@ -20,11 +20,13 @@ from check_smtp_border.probes import opened
 from check_smtp_border.settings import Nameserver
 from tests.support.chains import Made, make
 from tests.support.facts import SETTINGS
-from tests.support.nameserver import Lie, NameServer, servfail, silent
+from tests.support.nameserver import Lie, NameServer, servfail
+from tests.support.plugin import CRITICAL, OK, WARNING, Run
 from tests.support.smtp_server import Action, Script, SmtpServer, close, start_tls
 
 from . import machine
-from .unbound import posttls_finger
+from .border import ZONE, Border, look_up
+from .unbound import BOGUS, INSECURE, posttls_finger
 
 DOMAIN, MX, ALIAS = "border.test", "mx.border.test", "real.border.test"
 NAMESERVER = machine.loopback(120)
@@ -128,7 +130,7 @@ class Case(NamedTuple):
     base: str = MX
 
 
-TLSA = f"TLSA_OWNER"
+TLSA = "TLSA_OWNER"
 ALIASED = f"{DOMAIN}. MX 10 {MX}.\n{MX}. CNAME {ALIAS}.\n{ALIAS}. A ADDRESS"
 
 
@@ -233,7 +235,7 @@ def dns() -> Iterator[Case]:
     yield Case("MX unsigned", "full", right, "trusted", mx)
     yield Case("MX unsigned, 2 1 1", "full", anchor, "trusted", mx)
     yield Case("MX unsigned, 3 1 1 wrong", "full", (WRONG1,), "invalid", mx)
-    yield Case("MX unsigned, 2 1 1, domain", "domain", anchor, "invalid", mx)
+    yield Case("MX unsigned, 2 1 1, domain", "domain", anchor, "trusted", mx)
     yield Case("MX unsigned, no TLSA", "full", (), "insecure", mx)
     yield Case("TLSA SERVFAIL", "full", right, "deferred", lies={TLSA: servfail})
     yield Case("no STARTTLS", "no STARTTLS", right, "no tls")
@@ -274,10 +276,12 @@ FINDINGS = {
     "invalid": ["dane-mismatch"],
     "no tls": ["dane-no-tls"],
 }
-# Where the plugin says more than Postfix.
+# Where the plugin says something else than Postfix, with the reason.
 EXCEPTIONS: Mapping[str, list[str]] = {
     # Two faults, of which the sender meets the second first.
     "no STARTTLS, unusable": ["dane-no-tls", "dane-unusable"],
+    # RFC 7672 3.2.2: an unsigned MX could name any domain, so only the base domain counts.
+    "MX unsigned, 2 1 1, domain": ["dane-mismatch"],
 }
 
 
@@ -293,7 +297,7 @@ def servers() -> Iterator[SmtpServer]:
 
 
 @pytest.fixture(scope="module")
-def resolv_conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def setting_ad(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The configuration of a resolver that sets AD."""
     file = tmp_path_factory.mktemp("dane") / "resolv.conf"
     file.write_text(f"nameserver {NAMESERVER}\noptions trust-ad\n")
@@ -332,9 +336,51 @@ def found(port: int) -> list[str]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_plugin_says_what_postfix_says(
-    case: Case, servers: SmtpServer, resolv_conf: Path
+    case: Case, servers: SmtpServer, setting_ad: Path
 ) -> None:
     with published(case, servers.port):
-        verdict = posttls_finger(resolv_conf, DOMAIN, servers.port, "dane-only")
+        verdict = posttls_finger(setting_ad, DOMAIN, servers.port, "dane-only")
         ours = found(servers.port)
     assert (verdict, ours) == (case.verdict, EXCEPTIONS.get(case.name, FINDINGS[case.verdict]))
+
+
+# --- the plugin as a process, by a resolver that validates -------------------------------------
+
+
+def dane(border: Border, name: str, resolver: str, *options: str) -> Run:
+    """Run the plugin for one of the signed domains."""
+    return look_up(border._replace(domain=name), resolver, "--only", "dane", *options)
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "findings"),
+    [
+        (f"dane.{ZONE}", OK, []),
+        (f"danerollover.{ZONE}", OK, []),
+        (f"danemismatch.{ZONE}", CRITICAL, ["dane-mismatch"]),
+        (f"daneunusable.{ZONE}", WARNING, ["dane-unusable"]),
+        (f"danemissing.{ZONE}", WARNING, ["dane-missing"]),
+        (f"danealias.{ZONE}", OK, []),
+        (f"danebogus.{ZONE}", CRITICAL, ["dane-lookup-failed"]),
+        (f"daneinsecure.{ZONE}", WARNING, ["dane-missing"]),
+        (INSECURE, WARNING, ["dane-missing"]),
+        (BOGUS, WARNING, ["dane-untested"]),
+    ],
+)
+def test_a_resolver_that_validates(
+    borders: Mapping[str, Border],
+    validating_resolver: str,
+    name: str,
+    state: int,
+    findings: list[str],
+) -> None:
+    result = dane(borders["tls"], name, validating_resolver)
+    assert (result.state, result.findings) == (state, findings)
+
+
+def test_a_resolver_that_does_not_validate(borders: Mapping[str, Border], nameserver: str) -> None:
+    result = dane(borders["tls"], f"tls.{ZONE}", nameserver)
+    assert (result.state, result.findings) == (WARNING, ["dane-untested"])
+    assert result.status.endswith(
+        f"not tested, our resolver {nameserver.partition(':')[0]} does not validate [dane-untested]"
+    )
