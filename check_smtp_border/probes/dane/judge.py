@@ -8,7 +8,7 @@ from check_smtp_border.border.facts import Survey
 from check_smtp_border.names import listed
 from check_smtp_border.probes.dane.chain import anchors, bare_keys, end_entity, is_named
 from check_smtp_border.probes.dane.facts import Dane, Host, Lack, Shown
-from check_smtp_border.probes.dane.publication import owner, resolver_says
+from check_smtp_border.probes.dane.publication import owner
 from check_smtp_border.probes.dane.records import (
     END_ENTITY,
     Tlsa,
@@ -101,8 +101,8 @@ def _publication(host: Host, domain: Place, settings: Settings) -> Iterator[Verd
         yield verdict._replace(covered_by=_DOMAIN_FAILS)
     elif said.failed:
         text = (
-            f"makes senders defer all mail for {host.name}: the lookup of {name} TLSA fails, "
-            f"{resolver_says(said.failed)}"
+            f"makes senders defer all mail for {host.name}: "
+            f"the lookup of {name} TLSA fails, {said.failed}"
         )
         yield Verdict(Level.CRITICAL, domain, text, "dane-lookup-failed")
     elif said.rdata:

@@ -23,12 +23,6 @@ def no_outcome(item: _Item, words: str) -> None:
         raise RuntimeError(words)
 
 
-def resolver_says(error: str) -> str:
-    """`our resolver 192.0.2.53 says SERVFAIL`, of `192.0.2.53: SERVFAIL`."""
-    server, _, outcome = error.rpartition(": ") if "; " not in error else ("", "", error)
-    return f"our resolver {server or ''} says {outcome}".replace("  ", " ")
-
-
 def ask_domain(lookup: Lookup, net: Net, domain: str) -> tuple[str, Records | None]:
     """Ask for the root and for the MX of `domain`, "" for none.
 
@@ -41,14 +35,14 @@ def ask_domain(lookup: Lookup, net: Net, domain: str) -> tuple[str, Records | No
         no_outcome,
     )
     servers = listed(lookup.trusted)
+    silence = f"our resolver {servers} gives no answer"
     if root is None or root.error:
-        return resolver_says(root.error if root else f"{servers}: no answer") + " to .", None
+        return (root.error if root else silence) + " (to . SOA)", None
     if not root.secure:
         return f"our resolver {servers} does not validate", None
     mx = rest[0] if rest else None
     if domain and (mx is None or mx.error):
-        said = resolver_says(mx.error if mx else f"{servers}: no answer")
-        return f"{said} to {domain} MX", None
+        return (mx.error if mx else silence) + f" (to {domain} MX)", None
     return "", mx
 
 
@@ -68,7 +62,7 @@ def published(
             answer = lookup.records(host.name, "CNAME", addresses_until, dnssec=True)
             answer = answer._replace(canonical_name=host.name)
         if answer.error:
-            said = f"{resolver_says(answer.error)} to {host.name} {answer.kind}"
+            said = f"{answer.error} (to {host.name} {answer.kind})"
             found[family] = Published(host.name, untested=said)
         elif answer.secure:
             bases[family] = tuple(dict.fromkeys((answer.canonical_name, host.name)))
