@@ -7,7 +7,7 @@ PYTEST_ADDOPTS ?= -n 4 --dist loadgroup
 export PYTEST_ADDOPTS
 # Modules without any I/O: nothing excuses a line of theirs that no test reaches.
 PURE := text settings arguments observation expectation judge_address judge_domain \
-    smtp/reply smtp/reason
+    smtp/reply smtp/reason smtp/reason_table
 DIST ?= dist# where packages go
 space := $() $()
 comma := ,

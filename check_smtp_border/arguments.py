@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from check_smtp_border.names import canonical_address
-from check_smtp_border.probes import CATALOGUE, TIMED
+from check_smtp_border.names import canonical_address, is_unreachable
+from check_smtp_border.probes import CATALOGUE, TIMED, findings
 from check_smtp_border.settings import Nameserver, Threshold
 
 MAX_LOCAL_PART_OCTETS = 64  # RFC 5321 4.5.3.1.1
@@ -79,12 +79,22 @@ def _mailbox(local_part: str, domain: str) -> str:
 def read_host(text: str) -> str:
     """Return a host name as `read_domain` does, or an IP address in its usual spelling."""
     address = canonical_address(text)
+    if address and is_unreachable(address):
+        raise ValueError("no stranger can reach this address")
     if address:
         return address
     try:
         return read_domain(text)
     except ValueError as error:
         raise ValueError(str(error).replace("domain name", "host name or address")) from None
+
+
+def read_source_address(text: str) -> str:
+    """Return an IP address that connections can come from, in its canonical spelling."""
+    address = canonical_address(text)
+    if not address or is_unreachable(address):
+        raise ValueError("not an address of this host")
+    return address
 
 
 def read_fqdn(text: str) -> str:
@@ -142,6 +152,18 @@ def read_probes(text: str) -> tuple[str, ...]:
     if not all(name in known for name in names):
         raise ValueError(f"no such probe, use {', '.join(known)}")
     return names
+
+
+def read_known(text: str) -> tuple[str, ...]:
+    """Return the ids of `ID[,ID...]`, of findings that can be a WARNING."""
+    ids = tuple(text.split(","))
+    known = findings()
+    for id_ in ids:
+        if id_ not in known:
+            raise ValueError("no such finding, write ids as line 1 ends with them, like mx-alias")
+        if "WARNING" not in known[id_].states:
+            raise ValueError(f"{id_} is never a WARNING, so it cannot be a known one")
+    return ids
 
 
 def read_threshold(text: str) -> Threshold:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from check_smtp_border import arguments
-from check_smtp_border.names import Family, domain_of, is_below
+from check_smtp_border.names import Family, domain_of, family_of, is_below
 from check_smtp_border.options import GROUPS
 from check_smtp_border.parser import UsageError, parser
 from check_smtp_border.probes import CATALOGUE
@@ -77,10 +77,14 @@ def with_defaults(given: argparse.Namespace) -> Settings:
         "fqdn": fqdn,
         "sender": default_sender if given.sender is None else given.sender,
         "tls": _tls_use(given),
-        "also": tuple(dict.fromkeys(name for names in given.also for name in names)),
-        "only": tuple(dict.fromkeys(name for names in given.only for name in names)),
+        **{field: _flat(getattr(given, field)) for field in ("also", "only", "known")},
     }
     return Settings(**{**values, **made})
+
+
+def _flat(lists: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The words of an option that takes several and may be repeated, each once."""
+    return tuple(dict.fromkeys(word for words in lists for word in words))
 
 
 def conflicting_options(given: argparse.Namespace) -> str | None:
@@ -96,7 +100,7 @@ def conflicting_options(given: argparse.Namespace) -> str | None:
             if getattr(given, field):
                 return f"--no-starttls contradicts {_OPTIONS[field].names[-1]}"
         for entry in CATALOGUE:
-            if entry.needs_starttls and entry.name in {*sum(given.also + given.only, ())}:
+            if entry.needs_starttls and entry.name in _flat((*given.also, *given.only)):
                 return (
                     f"--no-starttls leaves nothing to ask for {entry.name}: leave out one of them"
                 )
@@ -105,7 +109,26 @@ def conflicting_options(given: argparse.Namespace) -> str | None:
     addresses = [nameserver.address for nameserver in given.nameservers]
     if len(addresses) != len(set(addresses)):
         return "--nameserver: one address with two ports"
-    return _twice(given.warning, "--warning") or _twice(given.critical, "--critical")
+    return (
+        _wrong_sources(given)
+        or _twice(given.warning, "--warning")
+        or _twice(given.critical, "--critical")
+    )
+
+
+def _wrong_sources(given: argparse.Namespace) -> str | None:
+    """What is wrong with --source-address."""
+    families = [family_of(address) for address in given.source_addresses]
+    for address, family in zip(given.source_addresses, families):
+        if families.count(family) > 1:
+            return f"--source-address: give one {family.value} address"
+        if not _family(given).includes(address):
+            return f"--source-address {address} contradicts --use-{_family(given).value.lower()}"
+        from check_smtp_border.smtp.connection import is_own_address  # costly, and rarely needed
+
+        if not is_own_address(address):
+            return f"--source-address {address} is not an address of this host"
+    return None
 
 
 def _twice(thresholds: Sequence[Threshold], option: str) -> str | None:

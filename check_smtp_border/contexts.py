@@ -22,9 +22,10 @@ from nagiosplugin import (
 
 from check_smtp_border.border.facts import Probed, Survey, Visit
 from check_smtp_border.border.resource import Measured
-from check_smtp_border.probes import ALWAYS, PER_ADDRESS, TIMED, Entry, asked, opened
+from check_smtp_border.probes import ALWAYS, LABELS, PER_ADDRESS, TIMED, Entry, asked, opened
 from check_smtp_border.safety import attempt
 from check_smtp_border.settings import Settings, Threshold
+from check_smtp_border.text import duration
 from check_smtp_border.verdict import Level, Place, Verdict
 
 _STATES = {
@@ -40,13 +41,23 @@ class Judged(Result):
 
     verdicts: tuple[Verdict, ...]
 
-    def __new__(cls, verdicts: Iterable[Verdict], metric: Metric) -> Judged:
-        verdicts = tuple(verdicts)
+    def __new__(
+        cls, verdicts: Iterable[Verdict], metric: Metric, known: Sequence[str] = ()
+    ) -> Judged:
+        verdicts = tuple(_as_note(one) if one.finding in known else one for one in verdicts)
         level = max((verdict.level for verdict in verdicts), default=Level.OK)
         self = super().__new__(cls, _STATES[level], "", metric)
         assert isinstance(self, Judged)
         self.verdicts = verdicts
         return self
+
+
+def _as_note(verdict: Verdict) -> Verdict:
+    """A finding of --known: while it is a WARNING it does not change the state."""
+    if verdict.level is not Level.WARNING:
+        return verdict
+    remarks = (*verdict.remarks, f"known: {verdict.finding}")
+    return verdict._replace(level=Level.OK, finding="", remarks=remarks)
 
 
 class RoomContext(Context):
@@ -69,7 +80,7 @@ class RoomContext(Context):
             lambda: self._judge(seen, self._settings),
             lambda words: internal_error(level, place, self.name, words),
         )
-        return Judged(verdicts, metric)
+        return Judged(verdicts, metric, self._settings.known)
 
 
 class ProbeContext(Context):
@@ -84,7 +95,8 @@ class ProbeContext(Context):
     def evaluate(self, metric: Metric, resource: Resource) -> Judged:
         """Return the judge's verdicts as a Result."""
         probed, seen = metric.value
-        return Judged(self._verdicts(probed, seen, place_of(seen, self._settings)), metric)
+        verdicts = self._verdicts(probed, seen, place_of(seen, self._settings))
+        return Judged(verdicts, metric, self._settings.known)
 
     def _verdicts(self, probed: Probed, seen: Visit | Survey, place: Place) -> Iterator[Verdict]:
         name = self._entry.name
@@ -123,7 +135,7 @@ def untested(entry: Entry, place: Place, cause: str, settings: Settings) -> Verd
 
 def internal_error(level: Level, place: Place, room: str, words: str) -> Verdict:
     """A mistake of the plugin cost this room its finding."""
-    text = f"the plugin's own mistake in {room}: {words}"
+    text = f"could not be judged by {room}, a mistake of the plugin: {words}"
     return Verdict(level, place, text, "internal-error")
 
 
@@ -154,20 +166,22 @@ class SecondsContext(Context):
     def evaluate(self, metric: Metric, resource: Resource) -> Judged:
         """Return CRITICAL, WARNING or OK."""
         measured: Measured = metric.value
-        what = {"time": "the run", "dns": "the DNS lookup"}.get(measured.step, measured.step)
+        step, took = measured.step, duration(measured.seconds)
+        text = f"takes {took} for {step}"
+        if not measured.place.address:
+            what = {"time": "the run", "dns": "the DNS lookup"}.get(step, step.replace("_", "-"))
+            text = f"{what} takes {took}"
         for level, ranges in self._ranges:
-            limits = ranges.get(measured.step)
+            limits = ranges.get(step)
             if limits is not None and not limits.match(measured.seconds):
-                text = (
-                    f"{what} takes {measured.seconds:.3f} s ({level.name.lower()} range {limits})"
-                )
-                same_as = ("slow", level.name, measured.step)
+                text += f" ({level.name.lower()} range {limits})"
+                same_as = ("slow", level.name, step)
                 return Judged([Verdict(level, measured.place, text, "slow", same_as)], metric)
         return Judged([], metric)
 
 
 class PerfdataContext(Context):
-    """Renders everything that was measured, in the order of TIMED: nagiosplugin would sort it."""
+    """Renders everything that was measured, in the order of LABELS: nagiosplugin would sort it."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__("perfdata")
@@ -181,18 +195,22 @@ class PerfdataContext(Context):
         self, metric: Metric, resource: Resource
     ) -> str:
         """Return all labels in one string: each step's slowest, then, if asked for, every one."""
-        measured: tuple[Measured, ...] = metric.value
+        measured: tuple[Measured, ...] = metric.value.seconds
         slowest: dict[str, float] = {}
         for one in measured:
             slowest[one.step] = max(one.seconds, slowest.get(one.step, 0.0))
         warning, critical = _ranges(self._settings.warning), _ranges(self._settings.critical)
-        labels = [
-            _label(step, slowest[step], warning.get(step), critical.get(step))
+        labels = {
+            step: _label(step, slowest[step], warning.get(step), critical.get(step))
             for step in TIMED
             if step in slowest
-        ]
+        }
+        days = metric.value.certificate_days
+        if days is not None and self._settings.certificate_days:
+            labels["certificate_days"] = _days_label(days, *self._settings.certificate_days)
+        ordered = [labels[label] for label in LABELS if label in labels]
         if self._settings.perfdata_per_host:
-            labels += [
+            ordered += [
                 _label(
                     re.sub("[^A-Za-z0-9]", "_", f"{one.host}_{one.place.address}_{one.step}"),
                     one.seconds,
@@ -200,11 +218,7 @@ class PerfdataContext(Context):
                 for one in measured
                 if one.place.address
             ]
-        return " ".join(labels)
-
-
-# What the timing contexts find; the rooms have their own.
-FINDINGS = {"slow": "a step or the run takes longer than its range"}
+        return " ".join(ordered)
 
 
 def contexts(settings: Settings) -> list[Context]:
@@ -219,6 +233,12 @@ def contexts(settings: Settings) -> list[Context]:
 
 def _ranges(thresholds: Sequence[Threshold]) -> dict[str, Range]:
     return {threshold.step: Range(threshold.range) for threshold in thresholds}
+
+
+def _days_label(days: float, warning: int, critical: int | None) -> str:
+    """The fewest days that a certificate has left; fewer are worse, below zero too."""
+    limit = "" if critical is None else f"{critical}:"
+    return str(Performance("certificate_days", f"{days:.1f}", "", f"{warning}:", limit))
 
 
 def _label(

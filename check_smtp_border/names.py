@@ -58,3 +58,47 @@ def listed(items: Sequence[str]) -> str:
 def enumerated(items: Sequence[str]) -> str:
     """`a, b and c`."""
     return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
+
+
+def is_unreachable(address: str) -> bool:
+    """Whether no stranger can reach `address`: 0.0.0.0/8, link-local, multicast and their like."""
+    return _is_in(address, _UNREACHABLE)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether `address` is this host itself."""
+    return _is_in(address, _LOOPBACK)
+
+
+def is_private(address: str) -> bool:
+    """Whether only one network's own hosts can reach `address` (RFC 1918, 6598, 4193)."""
+    return _is_in(address, _PRIVATE)
+
+
+def _is_in(address: str, networks: Sequence[tuple[int, int, int]]) -> bool:
+    version = 6 if ":" in address else 4
+    family = socket.AF_INET6 if version == 6 else socket.AF_INET
+    number = int.from_bytes(socket.inet_pton(family, address), "big")
+    size = 128 if version == 6 else 32
+    return any(version == of and number >> (size - bits) == prefix for of, prefix, bits in networks)
+
+
+def _networks(*texts: str) -> tuple[tuple[int, int, int], ...]:
+    """IP version, prefix and its bits of `ADDRESS/BITS`."""
+    networks = []
+    for text in texts:
+        address, _, bits = text.partition("/")
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        octets = socket.inet_pton(family, address)
+        prefix = int.from_bytes(octets, "big") >> (len(octets) * 8 - int(bits))
+        networks.append((6 if ":" in address else 4, prefix, int(bits)))
+    return tuple(networks)
+
+
+# 240.0.0.0/4 is reserved and ends in broadcast.
+_UNREACHABLE = _networks(
+    *("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"),
+    *("::/128", "::ffff:0:0/96", "fe80::/10", "ff00::/8"),
+)
+_LOOPBACK = _networks("127.0.0.0/8", "::1/128")
+_PRIVATE = _networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")

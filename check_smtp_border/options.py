@@ -91,6 +91,15 @@ TARGETS = (
 
 CONVERSATION = (
     Option(
+        ("--source-address",),
+        "source_addresses",
+        "address of this host that connections for SMTP come from, one for each family;"
+        " repeatable (default: the system's choice)",
+        "ADDRESS",
+        arguments.read_source_address,
+        repeatable=True,
+    ),
+    Option(
         ("-F", "--fqdn"),
         "fqdn",
         "name in EHLO (default: the node name if it has a dot, else the address literal"
@@ -169,7 +178,7 @@ EXPECTATIONS = (
             names,
             names[1].strip("-"),
             f"{names[1].strip('-')} where the run, or one STEP of it, takes seconds outside of"
-            " RANGE; repeatable (default: none)",
+            " RANGE; repeatable (default: none; the STEPs stand at the end)",
             "[STEP=]RANGE",
             arguments.read_threshold,
             repeatable=True,
@@ -206,14 +215,23 @@ OUTPUT = (
         arguments.read_seconds,
     ),
     Option(
+        ("--known",),
+        "known",
+        "these findings are known: while they are a WARNING they are said at -v alone and do not"
+        " change the state; repeatable",
+        "ID[,ID...]",
+        arguments.read_known,
+        repeatable=True,
+    ),
+    Option(
         ("--perfdata-per-host",), "perfdata_per_host", "perfdata for every address and step too"
     ),
 )
 
 GROUPS = (
-    ("what to look at", TARGETS),
-    ("what to say", CONVERSATION),
-    ("what is right", EXPECTATIONS),
+    ("targets", TARGETS),
+    ("conversation", CONVERSATION),
+    ("expectations", EXPECTATIONS),
     ("further probes", PROBES),
-    ("limits and output", OUTPUT),
+    ("output", OUTPUT),
 )

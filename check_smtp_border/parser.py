@@ -7,10 +7,11 @@ of the tables.
 from __future__ import annotations
 
 import argparse
+import textwrap
 from typing import Any, NoReturn
 
 from check_smtp_border.options import GROUPS, Option
-from check_smtp_border.probes import CATALOGUE
+from check_smtp_border.probes import CATALOGUE, TIMED
 from check_smtp_border.version import __version__
 
 
@@ -26,6 +27,28 @@ class HelpOrVersion(Exception):
 _DESCRIPTIONS = {
     "further probes": "\n".join(f"{entry.name:<18}{entry.help}" for entry in CATALOGUE)
 }
+
+
+_EPILOG = f"""\
+examples:
+  check_smtp_border you@example.com
+      the whole border of example.com, with a mailbox of yours as the valid user
+  check_smtp_border -H mx1.example.com -D 21,7 you@example.com
+      one host, and its certificate must be valid for 21 days (7: CRITICAL)
+  check_smtp_border --only relay-forms,null-sender -v you@example.com
+      two further probes alone, with a line for each answer
+
+STEPs of -w and -c:
+{textwrap.fill(", ".join(TIMED), 96, initial_indent="  ", subsequent_indent="  ")}
+
+exit states:
+  0 OK, 1 WARNING, 2 CRITICAL; 3 UNKNOWN: this side could not look, or is used wrongly.
+  Line 1 ends each finding with its id, like [relay-accepted].
+
+documentation:
+  README.md, and runbook.md with a section for each id: what it means, how to see it by hand,
+  how to mend it. Packages bring them to /usr/share/doc.
+"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -57,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
         usage="check_smtp_border [options] [ADDRESS]",
         description="Look at a mail domain's border (its MX hosts) the way a stranger does: unknown"
         " users and relaying must be refused, a valid user accepted, at every address of every MX.",
+        epilog=_EPILOG,
         allow_abbrev=False,
         add_help=False,
         formatter_class=_HelpFormatter,

@@ -34,11 +34,13 @@ class Settings(NamedTuple):
     """What the operator asked; the fields are the long options.
 
     hostnames: empty to visit the MX of `domain`.
+    source_addresses: where connections for SMTP come from, one for each family at most.
     fqdn: None where this host has none; then the address literal of the connection is said.
     sender: "" for the null reverse-path.
     expect_valid, expect_unknown, expect_relay: patterns, None for the default.
     certificate_days: (WARN, CRIT) of --certificate, None where not to be checked.
     also, only: names of the further probes of CATALOGUE.
+    known: ids of findings that are no news where they are a WARNING.
     timeout: seconds.
     """
 
@@ -50,6 +52,7 @@ class Settings(NamedTuple):
     port: int = 25
     family: Family = Family.ANY
     nameservers: tuple[Nameserver, ...] = ()
+    source_addresses: tuple[str, ...] = ()
     fqdn: str | None = None
     sender: str = ""
     expect_valid: tuple[str, ...] | None = None
@@ -61,6 +64,7 @@ class Settings(NamedTuple):
     deliver: bool = False
     also: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
     warning: tuple[Threshold, ...] = ()
     critical: tuple[Threshold, ...] = ()
     perfdata_per_host: bool = False

@@ -13,6 +13,7 @@ from check_smtp_border.names import enumerated, listed
 from check_smtp_border.probes import TIMED, urgency
 from check_smtp_border.settings import Settings
 from check_smtp_border.text import (
+    LINE_LIMIT,
     QUOTE_LIMIT,
     SHORT_QUOTE_LIMIT,
     duration,
@@ -22,8 +23,8 @@ from check_smtp_border.text import (
 )
 from check_smtp_border.verdict import Claim, Level, Place, Verdict
 
-_FINDING_AIM = 200  # characters of one finding: past it, its quote is cut
-_LEAST_QUOTE = 24
+_LINE_AIM = 200  # characters of line 1 with one finding: past it, its quote is cut
+_LEAST_QUOTE = 40  # that still shows the codes and how the reply begins
 _WHERE_LIMIT = 180  # characters of line 1 for naming hosts, so that the finding has room
 _LONG_LINE_LIMIT = 1000
 
@@ -112,13 +113,18 @@ class _Finding(NamedTuple):
 
         The quotes are cut first, then the names of the hosts.
         """
-        for quote_limit in (QUOTE_LIMIT, SHORT_QUOTE_LIMIT, _LEAST_QUOTE):
-            text = self._said(self.where, quote_limit)
-            aim = _FINDING_AIM * len(self.verdicts) if quote_limit == QUOTE_LIMIT else room
-            if len(text) <= min(aim, room):
-                return text
-        where = shorten(self.where, max(3, len(self.where) - (len(text) - room)))
-        return self._said(where, _LEAST_QUOTE) if self.where else shorten(text, room)
+        aim = room - LINE_LIMIT + _LINE_AIM * len(self.verdicts)
+        text = self._said(self.where, QUOTE_LIMIT)
+        if len(text) > aim:
+            text = self._said(self.where, SHORT_QUOTE_LIMIT)
+        if len(text) > aim:
+            longest = min(SHORT_QUOTE_LIMIT, max(len(one.quote) for one in self.verdicts))
+            excess = -(-(len(text) - aim) // len(self.verdicts))
+            text = self._said(self.where, max(_LEAST_QUOTE, longest - excess))
+        if len(text) > room and self.where:
+            where = shorten(self.where, max(3, len(self.where) - (len(text) - room)))
+            text = self._said(where, _LEAST_QUOTE)
+        return shorten(text, room)
 
     def _said(self, where: str, quote_limit: int) -> str:
         each = "each " if len(self.places) > 1 and where else ""
@@ -194,11 +200,19 @@ def _visits(results: Results) -> tuple[Visit, ...]:
 
 def _ids(verdicts: Sequence[Verdict]) -> list[str]:
     """The finding that speaks for each verdict: another one where it stands at the same place."""
-    found = {(verdict.place, verdict.finding) for verdict in verdicts}
-    return [
-        next((one for one in verdict.covered_by if (verdict.place, one) in found), verdict.finding)
-        for verdict in verdicts
-    ]
+    found = {(verdict.place, verdict.finding): verdict for verdict in verdicts}
+
+    def speaker(verdict: Verdict) -> str:
+        heard: set[str] = set()  # what covers another may be covered itself
+        while True:
+            covering = (one for one in verdict.covered_by if (verdict.place, one) in found)
+            one = next((one for one in covering if one not in heard), None)
+            if one is None:
+                return verdict.finding
+            heard.add(one)
+            verdict = found[verdict.place, one]
+
+    return [speaker(verdict) for verdict in verdicts]
 
 
 def _claimed(who: str, plural: bool, claims: Sequence[Claim]) -> str:

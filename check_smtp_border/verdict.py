@@ -18,6 +18,19 @@ class Level(enum.IntEnum):
     UNKNOWN = 3
 
 
+class Finding(NamedTuple):
+    """What is known of an id. states: as README's table says them; what: one line."""
+
+    states: str
+    what: str
+
+
+# The states of several findings.
+UNLESS_OTHERS_ANSWER = "CRITICAL, WARNING where another address answers"
+BY_DIGIT = "CRITICAL, WARNING for 4yz"
+OF_THIS_SIDE = "UNKNOWN, WARNING where another address was visited"
+
+
 class Place(NamedTuple):
     """Where a verdict stands. label: as output says it, "" for the whole run.
 
@@ -79,5 +92,7 @@ def meets(reply: Reply, pattern: str) -> bool:
     if reply.enhanced:
         wanted = pattern[:-1] if pattern.endswith("x") else pattern
         return reply.enhanced == wanted or (wanted != pattern and reply.enhanced.startswith(wanted))
-    # 50z and 52z complain of our command or host (RFC 5321 4.2.3), not of the recipient.
-    return pattern[0] == "5" and reply.permanent and reply.code[1] not in "02"
+    # 50z, 52z and 555 complain of our command or host (RFC 5321 4.2.3, 4.1.1.11), 53z of the
+    # login (RFC 4954 4), 552 of room: none of the recipient.
+    about_us = reply.code[1] in "023" or reply.code in ("552", "555")
+    return pattern[0] == "5" and reply.permanent and not about_us

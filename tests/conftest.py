@@ -10,6 +10,9 @@ import hypothesis
 import pytest
 import trustme
 
+from tests.support.certificates import server_context
+from tests.support.smtp_server import Script, start_tls
+
 # Timings belong in the benchmark: a loaded machine must not fail a property.
 hypothesis.settings.register_profile("any speed", deadline=None)
 hypothesis.settings.load_profile("any speed")
@@ -38,3 +41,9 @@ def pytest_make_collect_report() -> Iterator[None]:
 def authority() -> trustme.CA:
     """A certificate authority that nobody trusts unless told to."""
     return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def offers_tls(authority: trustme.CA) -> Script:
+    """A good border with STARTTLS; its certificate is for mx.example.com and ends in 90 days."""
+    return Script(starttls=start_tls(server_context(authority)))

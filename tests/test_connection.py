@@ -277,6 +277,7 @@ def test_an_anchor_that_is_no_certificate_is_no_crash(anchor: bytes) -> None:
         connection.handshake("mx.example.com", TlsKind.DANE, anchor)
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")  # of the old server
 def test_dane_takes_no_tls_below_1_2(authority: trustme.CA) -> None:
     context = _context(ssl.TLSVersion.TLSv1_1, authority.issue_cert("mx.example.com"))
     context.minimum_version = ssl.TLSVersion.TLSv1

@@ -1,27 +1,28 @@
-"""From verdicts to nagiosplugin's states, thresholds, and the perfdata as a contract."""
+"""From what was seen to nagiosplugin's states, thresholds, and the perfdata as a contract."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nagiosplugin import Context, Critical, Metric, Ok, Result, Unknown, Warn
+from nagiosplugin import Context, Critical, Metric, Ok, Unknown, Warn
 
 from check_smtp_border.arguments import read_threshold
-from check_smtp_border.contexts import Judged, contexts
-from check_smtp_border.judge_address import JUDGES
-from check_smtp_border.border.facts import (
-    STEPS,
-    HostLookup,
-    MailDomain,
-    MailHost,
-    Measured,
-    Publication,
-)
-from check_smtp_border.settings import TIMED, Settings
+from check_smtp_border.border.facts import STEPS, MailDomain, MailHost, Publication, Survey
+from check_smtp_border.border.resource import Measured
+from check_smtp_border.contexts import Judged, RoomContext, contexts
+from check_smtp_border.probes import ALWAYS
+from check_smtp_border.settings import Settings
+from check_smtp_border.verdict import Level, Place, Verdict
 from tests.support.facts import SETTINGS, found, visited
+
+NOWHERE = Place()
+MX1 = Place("mx1.example.com [192.0.2.1]", "192.0.2.1")
+MX2 = Place("mx2.example.com [192.0.2.2]", "192.0.2.2")
 
 
 def context(name: str, settings: Settings = SETTINGS) -> Context:
@@ -47,37 +48,68 @@ def perfdata(*measured: Measured, settings: Settings = SETTINGS) -> str:
 # --- states ------------------------------------------------------------------------------------
 
 
-def test_every_fact_has_its_context() -> None:
+def test_every_room_has_its_context() -> None:
     names = [context.name for context in contexts(SETTINGS)]
-    assert sorted(names) == sorted(
-        [*JUDGES, "domain", "host", "not_visited", "seconds", "perfdata"]
-    )
+    assert names == [*ALWAYS, "seconds", "perfdata"]
 
 
-def evaluated(name: str, value: object) -> Result:
-    """Return what the Context makes of this value."""
-    return context(name).evaluate(Metric(name, value), None)
+def surveyed(publication: Publication, *hosts: MailHost) -> Survey:
+    return Survey(MailDomain("example.com", publication, hosts), hosts)
 
 
 @pytest.mark.parametrize(
     ("name", "value", "state"),
     [
-        ("relay", visited(), Ok),
-        ("relay", visited(relay="451 4.3.0 Later"), Warn),
-        ("relay", visited(relay="250 2.1.5 Ok"), Critical),
-        ("domain", MailDomain("example.com", Publication.RESOLVER_FAILED), Unknown),
-        ("host", HostLookup(MailHost("mx2.example.com", 20), True, True), Warn),
+        ("recipients", visited(), Ok),
+        ("recipients", visited(relay="451 4.3.0 Later"), Warn),
+        ("recipients", visited(relay="250 2.1.5 Ok"), Critical),
         ("session", visited(greeting="554 No"), Critical),
+        ("delivery", visited(), Ok),
+        ("domain", surveyed(Publication.RESOLVER_FAILED), Unknown),
+        ("domain", surveyed(Publication.NO_DOMAIN), Critical),
     ],
 )
-def test_a_verdict_becomes_a_result_that_carries_it(
+def test_the_worst_verdict_of_a_room_is_the_state_of_its_result(
     name: str, value: object, state: object
 ) -> None:
-    result = evaluated(name, value)
+    result = context(name).evaluate(Metric(name, value), None)
     assert isinstance(result, Judged)
     assert result.state is state
-    assert result.hint == result.verdict.text
     assert result.metric.value is value
+    assert max((one.level for one in result.verdicts), default=0) == state.code  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("room", "others_answer", "level"),
+    [
+        ("recipients", False, Level.CRITICAL),
+        ("recipients", True, Level.WARNING),
+        ("starttls", False, Level.WARNING),
+        ("starttls", True, Level.WARNING),
+    ],
+)
+def test_a_mistake_in_a_room_costs_its_own_verdicts_alone(
+    room: str, others_answer: bool, level: Level
+) -> None:
+    before = Verdict(Level.OK, MX1, "greets: 220 mx")
+
+    def judge(seen: Any, settings: Settings) -> Iterator[Verdict]:
+        yield before
+        raise KeyError("<b>")
+
+    metric = Metric(room, visited(others_answer=others_answer))
+    result = RoomContext(room, judge, SETTINGS).evaluate(metric, None)
+    said = f"the plugin's own mistake in {room}: KeyError: 'b'"
+    assert result.verdicts == (before, Verdict(level, MX1, said, "internal-error"))
+
+
+def test_a_mistake_in_the_room_of_the_domain_stands_nowhere() -> None:
+    def judge(seen: Any, settings: Settings) -> list[Verdict]:
+        raise ZeroDivisionError
+
+    metric = Metric("domain", surveyed(Publication.NULL_MX))
+    (verdict,) = RoomContext("domain", judge, SETTINGS).evaluate(metric, None).verdicts
+    assert (verdict.level, verdict.place) == (Level.WARNING, NOWHERE)
 
 
 def test_the_state_of_the_run_is_the_worst_of_all_verdicts() -> None:
@@ -115,31 +147,31 @@ def test_the_state_of_the_run_is_the_worst_of_all_verdicts() -> None:
 def test_seconds_are_held_against_their_ranges(
     warning: tuple[str, ...], critical: tuple[str, ...], seconds: float, state: object
 ) -> None:
-    measured = Metric("seconds", Measured("time", "", seconds))
+    measured = Metric("seconds", Measured("time", NOWHERE, seconds))
     result = context("seconds", limited(warning, critical)).evaluate(measured, None)
     assert result.state is state
     assert isinstance(result, Judged)
-    assert result.verdict.finding == ("" if state is Ok else "slow")
+    assert [one.finding for one in result.verdicts] == ([] if state is Ok else ["slow"])
 
 
 @pytest.mark.parametrize(
-    ("step", "where", "text"),
+    ("step", "place", "text"),
     [
-        ("time", "", "the run takes 6.013 s (warning range 5)"),
-        ("dns", "", "the DNS lookup takes 6.013 s (warning range 5)"),
-        *((step, "192.0.2.1", f"{step} takes 6.013 s (warning range 5)") for step in STEPS),
+        ("time", NOWHERE, "the run takes 6.013 s (warning range 5)"),
+        ("dns", NOWHERE, "the DNS lookup takes 6.013 s (warning range 5)"),
+        *((step, MX1, f"{step} takes 6.013 s (warning range 5)") for step in STEPS),
     ],
 )
-def test_a_slow_step_is_said_with_its_range_and_place(step: str, where: str, text: str) -> None:
-    measured = Metric("seconds", Measured(step, where, 6.0125))
+def test_a_slow_step_is_said_with_its_range_and_place(step: str, place: Place, text: str) -> None:
+    measured = Metric("seconds", Measured(step, place, 6.0125))
     result = context("seconds", limited((f"{step}=5",))).evaluate(measured, None)
     assert isinstance(result, Judged)
-    assert (result.verdict.where, result.verdict.text) == (where, text)
+    assert [(one.place, one.text) for one in result.verdicts] == [(place, text)]
 
 
 # --- perfdata ----------------------------------------------------------------------------------
 
-EVERY_STEP = [Measured(step, "", 0.25) for step in reversed(TIMED)]
+EVERY_STEP = [Measured(step, NOWHERE, 0.25) for step in reversed(("time", "dns", *STEPS))]
 
 
 def test_labels_stand_in_the_order_of_the_conversation() -> None:
@@ -152,17 +184,16 @@ def test_labels_stand_in_the_order_of_the_conversation() -> None:
 
 def test_a_label_is_the_slowest_of_all_addresses_and_left_out_where_none_came_to_it() -> None:
     assert perfdata(
-        Measured("time", "", 3.5),
-        Measured("banner", "mx1.example.com [192.0.2.1]", 0.5, "192.0.2.1", "mx1.example.com"),
-        Measured("banner", "mx2.example.com [192.0.2.2]", 2.5, "192.0.2.2", "mx2.example.com"),
-        Measured("connect", "mx2.example.com [192.0.2.2]", 0.1, "192.0.2.2", "mx2.example.com"),
+        Measured("time", NOWHERE, 3.5),
+        Measured("banner", MX1, 0.5, "mx1.example.com"),
+        Measured("banner", MX2, 2.5, "mx2.example.com"),
+        Measured("connect", MX2, 0.1, "mx2.example.com"),
     ) == ("time=3.5s;;;0 connect=0.1s;;;0 banner=2.5s;;;0")
 
 
 def test_steps_that_are_no_labels_stay_out() -> None:
-    rset = Measured("rset", "192.0.2.1", 0.5, "192.0.2.1", "192.0.2.1")
-    settings = SETTINGS._replace(perfdata_per_host=True)
-    assert perfdata(Measured("time", "", 1.0), rset, settings=settings) == "time=1s;;;0"
+    rset = Measured("rset", NOWHERE, 0.5)
+    assert perfdata(Measured("time", NOWHERE, 1.0), rset) == "time=1s;;;0"
 
 
 @pytest.mark.parametrize(
@@ -179,12 +210,14 @@ def test_steps_that_are_no_labels_stay_out() -> None:
     ],
 )
 def test_a_value_has_a_fixed_point_and_six_decimals_at_most(seconds: float, value: str) -> None:
-    assert perfdata(Measured("time", "", seconds)) == f"time={value}s;;;0"
+    assert perfdata(Measured("time", NOWHERE, seconds)) == f"time={value}s;;;0"
 
 
 @given(seconds=st.floats(min_value=0, max_value=7200))
 def test_no_number_of_seconds_is_printed_otherwise(seconds: float) -> None:
-    match = re.fullmatch(r"time=(\d+(?:\.\d{1,6})?)s;;;0", perfdata(Measured("time", "", seconds)))
+    match = re.fullmatch(
+        r"time=(\d+(?:\.\d{1,6})?)s;;;0", perfdata(Measured("time", NOWHERE, seconds))
+    )
     assert match
     assert abs(float(match[1]) - seconds) <= 0.0000006
 
@@ -209,7 +242,7 @@ def test_no_number_of_seconds_is_printed_otherwise(seconds: float) -> None:
 def test_a_threshold_is_printed_as_a_plain_number_where_it_can_be(
     limits: str, printed: str
 ) -> None:
-    measured = Measured("banner", "192.0.2.1", 1.0)
+    measured = Measured("banner", MX1, 1.0)
     settings = limited((f"banner={limits}",))
     assert perfdata(measured, settings=settings) == f"banner=1s;{printed};;0"
     settings = limited((), (f"banner={limits}",))
@@ -218,7 +251,7 @@ def test_a_threshold_is_printed_as_a_plain_number_where_it_can_be(
 
 def test_each_label_has_its_own_thresholds() -> None:
     settings = limited(("5", "banner=1"), ("10", "quit=0:2"))
-    steps = [Measured(step, "", 0.5) for step in ("time", "banner", "ehlo", "quit")]
+    steps = [Measured(step, NOWHERE, 0.5) for step in ("time", "banner", "ehlo", "quit")]
     assert perfdata(*steps, settings=settings) == (
         "time=0.5s;5;10;0 banner=0.5s;1;;0 ehlo=0.5s;;;0 quit=0.5s;;2;0"
     )
@@ -236,7 +269,8 @@ def test_each_label_has_its_own_thresholds() -> None:
 def test_one_more_label_for_each_address_and_step_where_they_are_asked_for(
     host: str, address: str, label: str
 ) -> None:
-    measured = (Measured("time", "", 1.0), Measured("banner", "somewhere", 0.5, address, host))
+    banner = Measured("banner", Place("somewhere", address), 0.5, host)
+    measured = (Measured("time", NOWHERE, 1.0), banner)
     plain = "time=1s;;;0 banner=0.5s;9;;0"
     settings = limited(("banner=9",))
     assert perfdata(*measured, settings=settings) == plain
@@ -246,4 +280,4 @@ def test_one_more_label_for_each_address_and_step_where_they_are_asked_for(
 
 def test_time_is_there_whatever_was_found() -> None:
     nothing = found(domain=MailDomain("example.com", Publication.NO_DOMAIN))
-    assert re.fullmatch(r"time=\S+s;;;0 dns=\S+s;;;0", " ".join(nothing.perfdata))
+    assert nothing.perfdata == ["time=0.5s;;;0 dns=0.25s;;;0"]

@@ -27,7 +27,7 @@ from check_smtp_border.border.script import (
     unanswered,
     unfinished,
 )
-from check_smtp_border.names import address_literal
+from check_smtp_border.names import address_literal, family_of
 from check_smtp_border.settings import Settings, TlsUse
 from check_smtp_border.smtp import (
     ConnectFailed,
@@ -66,7 +66,9 @@ class Line(NamedTuple):
     def connect(self) -> Session:
         """Open a connection; the greeting is still to be read. Raises ConnectFailed."""
         settings = self.settings
-        connection = Connection.open(self.address, settings.port, self.deadline)
+        family = family_of(self.address)
+        source = next((one for one in settings.source_addresses if family_of(one) is family), "")
+        connection = Connection.open(self.address, settings.port, self.deadline, source)
         return Session(connection, self.started, keep_dialogue=settings.verbose >= 2)
 
     def ehlo_name(self, session: Session) -> str:
@@ -119,6 +121,7 @@ class _Talk:
         self._settings = line.settings
         self._before = before
         self._recipient: Recipient | None = None
+        self._dropped_all = True  # every RSET was accepted
         self.local_address = self.fqdn = ""
         self.failure: Failure | None = None
         self.greeting: Reply | None = None
@@ -179,8 +182,9 @@ class _Talk:
             # A server that leaves when all is said has left nothing unsaid.
             tolerated = () if self._unfinished else (ConnectionLost,)
             with contextlib.suppress(*tolerated):
-                session.rset()
-        if delivery_due(merged(self._before, self.visit()), self._settings):
+                self._dropped_all = session.rset().completed and self._dropped_all
+        # A server that keeps transactions would send the message to their recipients too.
+        if self._dropped_all and delivery_due(merged(self._before, self.visit()), self._settings):
             self._deliver(session)
 
     def _ehlo(self, session: Session) -> Reply:
@@ -203,7 +207,7 @@ class _Talk:
         except SessionError as error:
             if error.stage is Stage.BEFORE_COMMAND and error.verb == "STARTTLS":
                 raise  # the server had left before
-            self.tls = self.tls._replace(error=str(error))
+            self.tls = self.tls._replace(error=str(error), cause=error.words)
 
     def _handshake(self, session: Session, tls: Tls) -> None:
         self.tls = tls = tls._replace(injected=session.discard_plaintext())
@@ -213,7 +217,8 @@ class _Talk:
         if self.ehlo.completed or session.closing:
             self.tls = tls._replace(version=agreed.version, cipher=agreed.cipher)
         else:
-            self.tls = tls._replace(error=f"EHLO inside TLS: {self.ehlo}")
+            words = f"EHLO inside TLS: {self.ehlo}"
+            self.tls = tls._replace(error=words, cause=words)
 
     def _deliver(self, session: Session) -> None:
         """The fourth transaction: the test message, to the valid user alone."""
@@ -258,9 +263,14 @@ class _Talk:
         kind = _FAILURE_KINDS[type(error)]
         if isinstance(error, ConnectFailed) and error.no_route:
             kind = FailureKind.NO_ROUTE
+        elif isinstance(error, ConnectFailed) and error.local:
+            kind = FailureKind.LOCAL_FAILURE
         elif error.stage is Stage.FINAL_DOT:
             kind = FailureKind.DELIVERY_UNCERTAIN
-        return Failure(kind, str(error), self._recipient)
+        if isinstance(error, ProtocolViolation) and error.line and not self.greeting:
+            text = f"no SMTP on port {self._settings.port}: greets with '{error.line}'"
+            return Failure(kind, text)
+        return Failure(kind, str(error), self._recipient, error.words)
 
     def forget_replies(self) -> None:
         """Replies and commands were out of step: no reply of this connection is judged."""

@@ -45,6 +45,7 @@ class MailHost(NamedTuple):
     name: what the MX or `-H` said, without the final dot; an address where `-H` gave one.
     preference: of its MX (RFC 5321 5.1), 0 where there is none.
     addresses: of both families, IPv4 first, as `inet_ntop` writes them.
+    bogus: addresses that no stranger can reach; they are not visited.
     canonical_name: where `name` is an alias, a CNAME (RFC 2181 10.3 forbids it for MX).
     failure: why its addresses could not be looked up, None where DNS answered.
     """
@@ -52,6 +53,7 @@ class MailHost(NamedTuple):
     name: str
     preference: int = 0
     addresses: tuple[str, ...] = ()
+    bogus: tuple[str, ...] = ()
     canonical_name: str | None = None
     failure: str | None = None
 
@@ -73,13 +75,14 @@ class MailDomain(NamedTuple):
 
 
 class NotVisited(NamedTuple):
-    """Addresses that were not visited.
+    """Addresses that were not visited, and why.
 
-    reason: what came of this host's want of a route, "" where they were too many.
+    finding: no-route or local-failure, this host's own, or too-many-addresses. reason: in words.
     """
 
+    finding: str
     addresses: tuple[str, ...]
-    reason: str
+    reason: str = ""
 
 
 class Recipient(enum.Enum):
@@ -94,6 +97,7 @@ class FailureKind(enum.Enum):
     """How a conversation ended before its end; the value is the finding's id."""
 
     NO_ROUTE = "no-route"
+    LOCAL_FAILURE = "local-failure"
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     CONNECTION_LOST = "connection-lost"
@@ -103,11 +107,16 @@ class FailureKind(enum.Enum):
 
 
 class Failure(NamedTuple):
-    """What ended a conversation. recipient: of the transaction it happened in, None outside."""
+    """What ended a conversation.
+
+    text: in words. recipient: of the transaction it happened in, None outside.
+    cause: the words without the seconds, the same for all to whom the same happens.
+    """
 
     kind: FailureKind
     text: str
     recipient: Recipient | None = None
+    cause: str = ""
 
 
 class Certificate(NamedTuple):
@@ -136,7 +145,8 @@ class Tls(NamedTuple):
 
     offered: by the reply to EHLO.
     reply: to STARTTLS.
-    error: why it came to no session inside TLS, though the reply was 220 or never came.
+    error: why it came to no session inside TLS, though the reply was 220 or never came; cause:
+        the same without seconds.
     injected: plaintext stood behind the 220.
     version, cipher: agreed on, "" where it came to no session inside TLS.
     certificate: None where nobody asked for its facts or it cannot be read.
@@ -145,6 +155,7 @@ class Tls(NamedTuple):
     offered: bool = False
     reply: Reply | None = None
     error: str = ""
+    cause: str = ""
     injected: bool = False
     version: str = ""
     cipher: str = ""

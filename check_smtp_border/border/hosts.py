@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from check_smtp_border.border.facts import MailDomain, MailHost, Publication
 from check_smtp_border.border.threads import GRACE_SECONDS, side_by_side
-from check_smtp_border.names import canonical_address
+from check_smtp_border.names import canonical_address, is_loopback, is_unreachable
 from check_smtp_border.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,13 +24,38 @@ def find_hosts(settings: Settings, started: float) -> Found:
     started: a `time.monotonic()` value, from which the DNS budget counts.
     """
     budget = settings.timeout * _DNS_SHARE
-    (found,) = side_by_side(
+    ((domain, hosts),) = side_by_side(
         lambda settings: _find_hosts(settings, started, budget),
         [settings],
         started + budget + GRACE_SECONDS,
         lambda settings, words: _nothing(settings, words or "no answer"),
     )
-    return found
+    hosts = _without_bogus(hosts, by_mx=domain is not None)
+    return domain._replace(hosts=hosts) if domain else None, hosts
+
+
+def _without_bogus(hosts: tuple[MailHost, ...], *, by_mx: bool) -> tuple[MailHost, ...]:
+    """Set apart what no stranger can reach: a visit there would judge, and mail, other hosts.
+
+    A loopback address beside others that are none is one of them; alone they are a test's.
+    """
+    addresses = [address for host in hosts for address in host.addresses]
+    mixed = by_mx and not all(map(is_loopback, filter(_is_reachable, addresses)))
+
+    def is_bogus(address: str) -> bool:
+        return is_unreachable(address) or (mixed and is_loopback(address))
+
+    return tuple(
+        host._replace(
+            addresses=tuple(address for address in host.addresses if not is_bogus(address)),
+            bogus=tuple(filter(is_bogus, host.addresses)),
+        )
+        for host in hosts
+    )
+
+
+def _is_reachable(address: str) -> bool:
+    return not is_unreachable(address)
 
 
 def _nothing(settings: Settings, words: str) -> Found:

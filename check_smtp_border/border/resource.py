@@ -24,6 +24,13 @@ class Measured(NamedTuple):
     host: str = ""
 
 
+class Measurements(NamedTuple):
+    """All that becomes perfdata. certificate_days: the fewest left, None where none were read."""
+
+    seconds: tuple[Measured, ...]
+    certificate_days: float | None = None
+
+
 class Border(Resource):
     """Domain model: the hosts that take a domain's mail. take_survey: how they are looked at."""
 
@@ -47,8 +54,13 @@ class Border(Resource):
             *(Metric(one.label, (one, seen)) for seen in found.visits for one in seen.probed),
             *(Metric(one.label, (one, found)) for one in found.probed),
             *(Metric("seconds", one) for one in slowest_first),
-            Metric("perfdata", measured),
+            Metric("perfdata", Measurements(measured, _certificate_days(found))),
         ]
+
+
+def _certificate_days(found: Survey) -> float | None:
+    certificates = (seen.tls.certificate for seen in found.visits if seen.tls)
+    return min((one.days_left for one in certificates if one), default=None)
 
 
 def _measured(found: Survey, *, only_probes: bool) -> Iterator[Measured]:

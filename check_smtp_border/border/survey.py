@@ -26,6 +26,7 @@ from check_smtp_border.names import canonical_address
 from check_smtp_border.probes import Entry, visits_addresses
 from check_smtp_border.settings import Settings
 
+_OF_THIS_HOST = (FailureKind.NO_ROUTE, FailureKind.LOCAL_FAILURE)
 _VISITS_SHARE = 2 / 3  # of the budget, where probes of the domain wait behind the visits
 MAX_ADDRESSES = 256  # the largest real borders have some dozens; bounds time and memory
 
@@ -104,16 +105,21 @@ def survey(
     settings: Settings,
 ) -> Survey:
     """Set apart what could not be visited, and tell each address whether others answer."""
-    visited = [seen for seen in visits if not _no_route(seen)]
-    unrouted = [seen for seen in visits if _no_route(seen)]
+    visited = [seen for seen in visits if not _of_this_host(seen)]
     answering = sum(seen.answers for seen in visited)
     not_visited = []
-    if unrouted:
-        without_route = tuple(seen.address for seen in unrouted)
-        not_visited.append(NotVisited(without_route, _no_route(unrouted[0])))
+    for kind in _OF_THIS_HOST:
+        failures = {
+            seen.address: seen.failure.text
+            for seen in visits
+            if seen.failure and seen.failure.kind is kind and _of_this_host(seen)
+        }
+        if failures:
+            reason = next(iter(failures.values()))
+            not_visited.append(NotVisited(kind.value, tuple(failures), reason))
     surplus = tuple(names_by_address(hosts, settings))[MAX_ADDRESSES:]
     if surplus:
-        not_visited.append(NotVisited(surplus, ""))
+        not_visited.append(NotVisited("too-many-addresses", surplus))
     told = (seen._replace(others_answer=answering > int(seen.answers)) for seen in visited)
     return Survey(domain, hosts, tuple(told), tuple(not_visited))
 
@@ -127,16 +133,17 @@ def _deadlines(addresses: Sequence[str], deadline: float) -> dict[str, float]:
     }
 
 
-def _no_route(seen: Visit) -> str:
-    """Why this host has no route to the address, "" where it has one."""
-    failure = seen.failure
-    return failure.text if failure and failure.kind is FailureKind.NO_ROUTE else ""
+def _of_this_host(seen: Visit) -> bool:
+    """The address was not visited, and the cause is on this side."""
+    ours = seen.failure is not None and seen.failure.kind in _OF_THIS_HOST
+    return ours and not seen.local_address
 
 
 def _lost(address: str, names: Sequence[str], words: str) -> Visit:
     """What is known of a visit that did not come back, or raised."""
     if words:
-        failure = Failure(FailureKind.INTERNAL_ERROR, f"the plugin's own mistake: {words}")
+        text = f"could not be visited to the end, a mistake of the plugin: {words}"
+        failure = Failure(FailureKind.INTERNAL_ERROR, text)
     else:
         failure = Failure(FailureKind.TIMEOUT, "timeout, the visit did not end in time")
     return Visit(address, tuple(names), failure=failure)

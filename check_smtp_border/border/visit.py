@@ -8,7 +8,7 @@ from check_smtp_border.border.conversation import Line, converse
 from check_smtp_border.border.dial import Dial, verification
 from check_smtp_border.border.facts import Visit
 from check_smtp_border.border.probing import probe_address
-from check_smtp_border.border.script import merged, unfinished
+from check_smtp_border.border.script import delivery_due, merged, unfinished
 from check_smtp_border.settings import Settings
 
 
@@ -25,6 +25,8 @@ def visit(
     seen = merged(nothing, converse(line, nothing))
     if _worth_another(seen, settings):
         seen = merged(seen, converse(line, seen))
+    if seen.answers and not seen.hung_up and not seen.mail and delivery_due(seen, settings):
+        seen = merged(seen, converse(line, seen))  # RSET was refused; no recipient is asked again
     if settings.verify_certificate and seen.tls and seen.tls.version:
         dial = Dial(line, tls=False)
         seen = seen._replace(verification=verification(dial))

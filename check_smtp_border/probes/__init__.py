@@ -3,7 +3,7 @@
 A room is a module that imports nothing that talks: sessions, DNS and HTTPS are handed to it. So
 its judge is pure, and tests of it are tables. It has
 
-- `FINDINGS`: id -> one line, in the order of urgency; the only home of its ids,
+- `FINDINGS`: id -> its states and one line, in the order of urgency; the only home of its ids,
 - `judge(...)`: a fact and what it was seen with -> verdicts, in the order of output,
 - what it does on the network, for a probe of CATALOGUE: `talk(dial, seen, settings)` where it is
   asked at every address, behind the conversation; `look(survey, net, settings)` where it is asked
@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from check_smtp_border.border.facts import STEPS, Recipient
+from check_smtp_border.verdict import Finding
 
 if TYPE_CHECKING:
     from check_smtp_border.border.dial import Dial
@@ -178,14 +179,19 @@ CATALOGUE: tuple[Entry, ...] = (
 )
 PER_ADDRESS = (Scope.ADDRESS, Scope.MAILBOX)
 
-# What -w and -c may name, and the labels of the perfdata, in their order.
+# What -w and -c may name, and all labels of the perfdata, in their order.
 TIMED = ("time", "dns", *STEPS, *(entry.label for entry in CATALOGUE))
+LABELS = ("time", "dns", *STEPS, "certificate_days", *(entry.label for entry in CATALOGUE))
+
+
+# The one finding that no room makes.
+SLOW = {"slow": Finding("WARNING, CRITICAL as -w and -c say", "takes longer than its range allows")}
 
 
 class Room(Protocol):
     """What every room has."""
 
-    FINDINGS: Mapping[str, str]
+    FINDINGS: Mapping[str, Finding]
 
 
 class AddressRoom(Room, Protocol):
@@ -247,9 +253,8 @@ def urgency(settings: Settings) -> dict[str, int]:
     return {id_: rank for rank, id_ in enumerate(ids)}
 
 
-def findings(settings: Settings) -> dict[str, str]:
-    """The ids that a run with these settings can report, in the order of urgency."""
-    labels = (*ALWAYS, *(entry.label for entry in asked(settings)))
-    return {
-        id_: line for label in labels for id_, line in cast(Room, opened(label)).FINDINGS.items()
-    }
+def findings() -> dict[str, Finding]:
+    """All ids that a run can report, by room; imports every room."""
+    labels = (*ALWAYS, *(entry.label for entry in CATALOGUE))
+    all_of_them = {id_: one for label in labels for id_, one in opened(label).FINDINGS.items()}
+    return {**all_of_them, **SLOW}

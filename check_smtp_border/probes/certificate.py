@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 from check_smtp_border.border.facts import Certificate, Verification, Visit
 from check_smtp_border.settings import Settings
-from check_smtp_border.verdict import Claim, Level, Verdict
+from check_smtp_border.verdict import Claim, Finding, Level, Verdict
 
 FINDINGS = {
-    "certificate-expired": "the certificate has expired, or is not valid yet",
-    "certificate-unverified": "chain or name of the certificate do not verify",
-    "certificate-expiring": "the certificate expires soon",
+    "certificate-expired": Finding("CRITICAL", "the certificate has expired, or is not valid yet"),
+    "certificate-unverified": Finding(
+        "CRITICAL, WARNING where it could not be verified",
+        "chain or name of the certificate do not verify",
+    ),
+    "certificate-expiring": Finding("WARNING, CRITICAL below CRIT", "the certificate expires soon"),
 }
 
 

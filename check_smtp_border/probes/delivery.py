@@ -8,11 +8,11 @@ from check_smtp_border.border.facts import Recipient, Visit
 from check_smtp_border.probes.session import refusal
 from check_smtp_border.probes.wording import whom
 from check_smtp_border.settings import Settings
-from check_smtp_border.verdict import Claim, Level, Verdict
+from check_smtp_border.verdict import BY_DIGIT, Claim, Finding, Level, Verdict
 
 FINDINGS = {
-    "data-refused": "does not take DATA",
-    "message-refused": "does not take the test message",
+    "data-refused": Finding(BY_DIGIT, "does not take DATA"),
+    "message-refused": Finding(BY_DIGIT, "does not take the test message"),
 }
 _FINDING_OF_STEP = {"mail": "mail-refused", "data": "data-refused", "message": "message-refused"}
 _FAILURES = ("unreachable", "timeout", "connection-lost", "protocol-violation")

@@ -5,24 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from check_smtp_border.border.facts import MailDomain, MailHost, NotVisited, Publication, Survey
-from check_smtp_border.names import Family, canonical_address, family_of, listed
+from check_smtp_border.names import Family, canonical_address, family_of, is_private, listed
 from check_smtp_border.settings import Settings
-from check_smtp_border.verdict import Level, Place, Verdict
+from check_smtp_border.verdict import OF_THIS_SIDE, Finding, Level, Place, Verdict
 
 FINDINGS = {
-    "domain-missing": "the domain does not exist",
-    "null-mx": "the domain says that it takes no mail",
-    "no-mail-host": "the domain has no host that could take its mail",
-    "dns-failed": "the domain's nameservers fail",
-    "resolver-failed": "our resolver fails, so nothing was tested",
-    "mx-lookup-failed": "an MX host could not be looked up",
-    "mx-without-address": "an MX host has no address",
-    "mx-alias": "an MX host is a CNAME",
-    "null-mx-beside-others": "a null MX stands beside other MX",
-    "host-not-found": "a host of --hostname could not be looked up",
-    "no-address-family": "a host has no address of the family that was asked for",
-    "no-route": "this host has no route to an address",
-    "too-many-addresses": "the border has more hosts or addresses than are visited",
+    "domain-missing": Finding("CRITICAL", "the domain does not exist"),
+    "null-mx": Finding("CRITICAL", "the domain says that it takes no mail"),
+    "no-mail-host": Finding("CRITICAL", "the domain has no host that could take its mail"),
+    "dns-failed": Finding("CRITICAL", "the domain's nameservers fail"),
+    "resolver-failed": Finding("UNKNOWN", "our resolver fails, so nothing was tested"),
+    "mx-lookup-failed": Finding("WARNING", "an MX host could not be looked up"),
+    "mx-without-address": Finding("WARNING", "an MX host has no address"),
+    "mx-bogus-address": Finding("WARNING", "an MX host has an address that no stranger can reach"),
+    "mx-alias": Finding("WARNING", "an MX host is a CNAME"),
+    "null-mx-beside-others": Finding("WARNING", "a null MX stands beside other MX"),
+    "host-not-found": Finding(OF_THIS_SIDE, "a host of --hostname could not be looked up"),
+    "no-address-family": Finding(
+        OF_THIS_SIDE, "a host has no address of the family that was asked for"
+    ),
+    "no-route": Finding(
+        "OK, WARNING with -6, UNKNOWN where nothing is left to visit",
+        "this host has no route to an address",
+    ),
+    "local-failure": Finding(
+        OF_THIS_SIDE, "this host could not connect, for want of something of its own"
+    ),
+    "too-many-addresses": Finding(
+        "WARNING", "the border has more hosts or addresses than are visited"
+    ),
 }
 
 
@@ -35,6 +46,10 @@ def judge(survey: Survey, settings: Settings) -> Iterator[Verdict]:
     if not domain or any(host.addresses for host in hosts):
         for host in hosts:
             yield _host(host, survey, settings)
+    private = [one for host in hosts for one in host.addresses if is_private(one) and domain]
+    if private:
+        text = f"{listed(private)}: private, strangers cannot reach it"
+        yield Verdict(Level.OK, Place(settings.domain), text)
     for fact in survey.not_visited:
         yield _not_visited(fact, survey, settings)
 
@@ -59,7 +74,7 @@ def _domain(domain: MailDomain, settings: Settings) -> Verdict:
     elif not usable:
         finding = "no-mail-host"
         implicit = domain.publication is Publication.IMPLICIT_MX
-        names = listed([host.name for host in domain.hosts if host.name != "."])
+        names = listed([_with_bogus(host) for host in domain.hosts if host.name != "."])
         text = "no MX and no address" if implicit else "no MX host has an address"
         text += f" ({names})" if names and not implicit else ""
     else:
@@ -85,7 +100,11 @@ def _host(host: MailHost, survey: Survey, settings: Settings) -> Verdict:
         text = "null MX beside other MX (RFC 7505 3)"
     elif not by_mx and (host.failure or not host.addresses):
         level, finding = ours, "host-not-found"
-        text = f"{host.name} cannot be looked up, {host.failure or 'it has no address'}"
+        why = host.failure or ("strangers cannot reach it" if host.bogus else "it has no address")
+        text = f"{_with_bogus(host)} cannot be visited, {why}"
+    elif host.bogus and by_mx:
+        finding = "mx-bogus-address"
+        text = f"MX {_with_bogus(host)} has an address that no stranger can reach"
     elif host.failure:
         finding = "mx-lookup-failed"
         part = "only in part" if host.addresses else "not"
@@ -103,6 +122,10 @@ def _host(host: MailHost, survey: Survey, settings: Settings) -> Verdict:
     return Verdict(level if finding else Level.OK, place, text, finding, details=details)
 
 
+def _with_bogus(host: MailHost) -> str:
+    return f"{host.name} [{listed(host.bogus)}]" if host.bogus else host.name
+
+
 def _found(host: MailHost) -> str:
     alias = f" is {host.canonical_name}" if host.canonical_name else ""
     found = ", ".join(host.addresses) or host.failure or "no address"
@@ -115,12 +138,15 @@ def _not_visited(fact: NotVisited, survey: Survey, settings: Settings) -> Verdic
     family = f"{families.pop()} " if len(families) == 1 else ""
     plural = "es" if len(fact.addresses) != 1 else ""
     text = f"{len(fact.addresses)} {family}address{plural} not visited: "
-    if not fact.reason:
-        text += "the border has too many"
-        return Verdict(Level.WARNING, Place(settings.domain), text, "too-many-addresses")
-    text += "no route"
+    place = Place(settings.domain)
+    if fact.finding == "too-many-addresses":
+        return Verdict(Level.WARNING, place, f"{text}the border has too many", fact.finding)
+    no_route = fact.finding == "no-route"
+    text += "no route" if no_route else "this host cannot connect"
     if not survey.visits:
         text += f" ({listed(fact.addresses)}: {fact.reason})"
-        return Verdict(Level.UNKNOWN, Place(settings.domain), text, "no-route")
+        return Verdict(Level.UNKNOWN, place, text, fact.finding)
+    if not no_route:
+        return Verdict(Level.WARNING, place, f"{text}, {fact.reason}", fact.finding)
     level = Level.WARNING if settings.family is Family.IPV6 else Level.OK
-    return Verdict(level, Place(), text, "no-route")
+    return Verdict(level, Place(), text, fact.finding)

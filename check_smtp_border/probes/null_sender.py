@@ -9,15 +9,21 @@ from check_smtp_border.border.facts import Asked, Question, Visit
 from check_smtp_border.probes.wording import deed
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reason import Reason, reason_of
-from check_smtp_border.verdict import Claim, Level, Verdict
+from check_smtp_border.verdict import Claim, Finding, Level, Verdict
 
 if TYPE_CHECKING:
     from check_smtp_border.border.dial import Dial
 
 FINDINGS = {
-    "bounces-refused": "refuses mail from the null sender, so bounces to its users are lost",
-    "null-sender-inconclusive": "answers the null sender with nothing that proves anything",
-    "null-sender-untested": "the valid user is not accepted, so the null sender was not tried",
+    "bounces-refused": Finding(
+        "WARNING", "refuses mail from the null sender, so bounces to its users are lost"
+    ),
+    "null-sender-inconclusive": Finding(
+        "WARNING", "answers the null sender with nothing that proves anything"
+    ),
+    "null-sender-untested": Finding(
+        "WARNING", "the valid user is not accepted, so the null sender was not tried"
+    ),
 }
 _PROVES_NOTHING = (Reason.GREYLISTED, Reason.THROTTLED)
 

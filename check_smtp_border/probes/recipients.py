@@ -11,30 +11,36 @@ from check_smtp_border.border.facts import Recipient, Visit
 from check_smtp_border.names import enumerated
 from check_smtp_border.probes.session import untested_without_tls
 from check_smtp_border.probes.wording import (
-    BESIDE_THE_POINT,
     because,
     belongs_to_tls,
     deed,
     helpful_options,
     level_of,
+    proves_nothing,
     whom,
 )
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reason import Reason, reason_of, says_relaying_denied
 from check_smtp_border.smtp.reply import Reply
-from check_smtp_border.verdict import Claim, Level, Verdict, meets
+from check_smtp_border.verdict import BY_DIGIT, Claim, Finding, Level, Verdict, meets
 
 FINDINGS = {
-    "relay-accepted": "accepts mail for a foreign domain: an open relay",
-    "unknown-accepted": "accepts mail for a user who does not exist: backscatter",
-    "client-refused": "refuses everyone alike, so nothing could be tested",
-    "valid-refused": "refuses the valid user",
-    "valid-deferred": "defers the valid user",
-    "valid-unexpected": "answers the valid user otherwise than expected",
-    "unknown-unexpected": "refuses the unknown user with another code than expected",
-    "relay-unexpected": "refuses relaying with another code than expected",
-    "unknown-inconclusive": "refuses the unknown user for a reason that proves nothing",
-    "relay-inconclusive": "refuses relaying for a reason that proves nothing",
+    "relay-accepted": Finding("CRITICAL", "accepts mail for a foreign domain: an open relay"),
+    "unknown-accepted": Finding(
+        "CRITICAL", "accepts mail for a user who does not exist: backscatter"
+    ),
+    "client-refused": Finding(BY_DIGIT, "refuses everyone alike, so nothing could be tested"),
+    "valid-refused": Finding("CRITICAL", "refuses the valid user"),
+    "valid-deferred": Finding("WARNING", "defers the valid user"),
+    "valid-unexpected": Finding("WARNING", "answers the valid user otherwise than expected"),
+    "unknown-unexpected": Finding(
+        "WARNING", "refuses the unknown user with another code than expected"
+    ),
+    "relay-unexpected": Finding("WARNING", "refuses relaying with another code than expected"),
+    "unknown-inconclusive": Finding(
+        "WARNING", "refuses the unknown user for a reason that proves nothing"
+    ),
+    "relay-inconclusive": Finding("WARNING", "refuses relaying for a reason that proves nothing"),
 }
 
 DEFAULT_PATTERNS = {
@@ -55,6 +61,12 @@ _RIGHT_REASONS = {
         }
     ),
 }
+_ABOUT_THE_RECIPIENT = frozenset(
+    {Reason.UNKNOWN_USER, Reason.MAILBOX_DISABLED, Reason.MAILBOX_FULL}
+)
+_ABOUT_RELAYING = frozenset({Reason.RELAYING_DENIED, Reason.AUTHENTICATION_NEEDED})
+# Whom stock configurations exempt from their checks of the client (RFC 5321 4.5.1, RFC 2142).
+_EXEMPT = ("postmaster", "abuse")
 _IN_GENERAL = {Recipient.UNKNOWN: "unknown users", Recipient.RELAY: "relaying"}
 _ACCEPTED = {Recipient.UNKNOWN: "unknown-accepted", Recipient.RELAY: "relay-accepted"}
 _UNEXPECTED = {Recipient.UNKNOWN: "unknown-unexpected", Recipient.RELAY: "relay-unexpected"}
@@ -87,6 +99,23 @@ def is_right(reply: Reply, reason: Reason | None, settings: Settings, recipient:
     return right and _given(settings, recipient) is None
 
 
+def needs_own_mailbox(
+    reply: Reply, reason: Reason | None, settings: Settings, recipient: Recipient
+) -> bool:
+    """Whether a refusal proves nothing because the valid user is postmaster or abuse.
+
+    These are accepted where a client is refused everything else, so their acceptance is no
+    control. Only a refusal counts that says it is about the recipient, or, for relaying, about
+    relaying. A pattern that the operator gave outranks this.
+    """
+    local_part = settings.valid_user.rpartition("@")[0].lower()
+    if local_part not in _EXEMPT or reply.completed or _given(settings, recipient):
+        return False
+    if (reply.enhanced or "").startswith("5.1.") or reason in _ABOUT_THE_RECIPIENT:
+        return False
+    return not (recipient is Recipient.RELAY and reason in _ABOUT_RELAYING)
+
+
 def _given(settings: Settings, recipient: Recipient) -> tuple[str, ...] | None:
     return {
         Recipient.VALID: settings.expect_valid,
@@ -116,7 +145,7 @@ def _valid(seen: Visit, reply: Reply, settings: Settings) -> Verdict:
     alike = _alike(seen)
     level, finding, text, remarks = _valid_finding(seen, reply, reason, alike, settings)
     if alike and finding != "client-refused":
-        remarks = (*remarks, f"{_named(alike, settings)} could not be tested")
+        remarks = (*remarks, f"{_in_general(alike)} could not be tested")
     return Verdict(
         level,
         seen.place,
@@ -170,16 +199,9 @@ def _alike(seen: Visit) -> tuple[Recipient, ...]:
 
 
 def _same_refusal(seen: Visit, recipient: Recipient) -> bool:
-    """The same codes and the same reason: `550 Unrouteable address` is not `550 relay not
-    permitted`."""
+    """The valid user was refused too, by the same refusal."""
     valid, reply = seen.replies.get(Recipient.VALID), seen.replies.get(recipient)
-    if not valid or not reply or valid.completed:
-        return False
-    return reply.codes == valid.codes and reason_of(reply) == reason_of(valid)
-
-
-def _named(recipients: Sequence[Recipient], settings: Settings) -> str:
-    return enumerated([whom(settings, recipient) for recipient in recipients])
+    return bool(valid and reply and not valid.completed and _same(valid, reply))
 
 
 def _in_general(recipients: Sequence[Recipient]) -> str:
@@ -204,8 +226,12 @@ def _negative(seen: Visit, recipient: Recipient, reply: Reply, settings: Setting
     if _same_refusal(seen, recipient):
         text = f"leaves {about} untested, the valid user got the same refusal"
         verdict = base._replace(text=text, covered_by=_VALID_FINDINGS)
-    elif reply.permanent and reason in BESIDE_THE_POINT:
-        verdict = _inconclusive(seen, recipient, reply, reason, settings, base)
+    elif proves_nothing(reply, reason):
+        remarks = helpful_options(reason, settings)
+        verdict = _inconclusive(seen, recipient, reason, settings, base, remarks)
+    elif needs_own_mailbox(reply, reason, settings, recipient):
+        remarks = ("give a mailbox of your own as ADDRESS",)
+        verdict = _inconclusive(seen, recipient, reason, settings, base, remarks)
     elif is_right(reply, reason, settings, recipient):
         claim = _accepts_or_refuses(reply, _IN_GENERAL[recipient])
         text = f"{deed(reply)} {about}"
@@ -233,25 +259,22 @@ def _negative(seen: Visit, recipient: Recipient, reply: Reply, settings: Setting
 def _inconclusive(
     seen: Visit,
     recipient: Recipient,
-    reply: Reply,
     reason: Reason | None,
     settings: Settings,
     base: Verdict,
+    remarks: tuple[str, ...],
 ) -> Verdict:
     """A refusal that proves nothing; where both got the same one, it is said once."""
     unknown, relay = (seen.replies.get(one) for one in (Recipient.UNKNOWN, Recipient.RELAY))
     about = whom(settings, recipient)
     covered_by: tuple[str, ...] = ()
-    if (
-        unknown
-        and relay
-        and unknown.codes == relay.codes
-        and reason_of(unknown) == reason_of(relay)
-    ):
-        about = _named((Recipient.UNKNOWN, Recipient.RELAY), settings)
+    if unknown and relay and _same(unknown, relay):
+        about = enumerated([whom(settings, one) for one in (Recipient.UNKNOWN, Recipient.RELAY)])
         covered_by = () if recipient is Recipient.UNKNOWN else ("unknown-inconclusive",)
-    return base._replace(
-        text=f"refuses {about} for a reason that proves nothing{because(reason)}",
-        covered_by=covered_by,
-        remarks=helpful_options(reason, settings),
-    )
+    text = f"gives no proof for {about}{because(reason)}"
+    return base._replace(text=text, covered_by=covered_by, remarks=remarks)
+
+
+def _same(one: Reply, other: Reply) -> bool:
+    """The same codes and the same reason: `550 Unrouteable address` is not `550 relay denied`."""
+    return one.codes == other.codes and reason_of(one) == reason_of(other)

@@ -18,27 +18,37 @@ from check_smtp_border.probes.wording import (
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reason import reason_of
 from check_smtp_border.smtp.reply import Reply
-from check_smtp_border.verdict import Level, Verdict
+from check_smtp_border.verdict import BY_DIGIT, UNLESS_OTHERS_ANSWER, Finding, Level, Verdict
 
 FINDINGS = {
-    "unreachable": "no TCP connection comes about",
-    "timeout": "the server does not answer in time",
-    "connection-lost": "the server closes or resets the connection",
-    "protocol-violation": "the server does not speak SMTP",
-    "greeting-refused": "the server greets with another code than 220",
-    "xclient-offered": "lets every stranger say which address he comes from (XCLIENT)",
-    "ehlo-refused": "the server refuses EHLO and HELO",
-    "mail-refused": "the server does not take MAIL FROM",
-    "delivery-uncertain": "no reply to the message: it may have been delivered",
-    "internal-error": "a mistake of the plugin kept it from judging",
+    "unreachable": Finding(UNLESS_OTHERS_ANSWER, "no TCP connection comes about"),
+    "timeout": Finding(UNLESS_OTHERS_ANSWER, "the server does not answer in time"),
+    "connection-lost": Finding(UNLESS_OTHERS_ANSWER, "the server closes or resets the connection"),
+    "protocol-violation": Finding(UNLESS_OTHERS_ANSWER, "the server does not speak SMTP"),
+    "greeting-refused": Finding(
+        UNLESS_OTHERS_ANSWER, "the server greets with another code than 220"
+    ),
+    "xclient-offered": Finding(
+        "CRITICAL", "lets every stranger say which address he comes from (XCLIENT)"
+    ),
+    "ehlo-refused": Finding(UNLESS_OTHERS_ANSWER, "the server refuses EHLO and HELO"),
+    "mail-refused": Finding(BY_DIGIT, "the server does not take MAIL FROM"),
+    "delivery-uncertain": Finding(
+        UNLESS_OTHERS_ANSWER, "no reply to the message: it may have been delivered"
+    ),
+    "internal-error": Finding(
+        "WARNING, CRITICAL where nothing else tells of the recipients",
+        "a mistake of the plugin kept it from judging",
+    ),
 }
 
 
 _WORDS = {
     FailureKind.UNREACHABLE: "is unreachable: ",
-    FailureKind.TIMEOUT: "is too slow: ",
+    FailureKind.TIMEOUT: "does not answer: ",
     FailureKind.CONNECTION_LOST: "hangs up: ",
     FailureKind.PROTOCOL_VIOLATION: "breaks the protocol: ",
+    FailureKind.LOCAL_FAILURE: "could not be connected to again by this host: ",
     FailureKind.DELIVERY_UNCERTAIN: "may have taken the test message or not: ",
 }
 
@@ -71,6 +81,8 @@ def _failed(seen: Visit, failure: Failure, level: Level, settings: Settings) -> 
     """The conversation ended before its end."""
     recipient = failure.recipient
     finding = failure.kind.value
+    if failure.kind is FailureKind.LOCAL_FAILURE:
+        level = Level.WARNING
     text = _WORDS.get(failure.kind, "") + failure.text
     remarks: tuple[str, ...] = (whom(settings, recipient),) if recipient else ()
     if recipient and recipient is not Recipient.VALID and _hung_up_twice(seen, recipient):
@@ -82,7 +94,8 @@ def _failed(seen: Visit, failure: Failure, level: Level, settings: Settings) -> 
         text = f"hangs up twice on {whom(settings, recipient)}: {failure.text}"
     if delivers(settings) and not seen.delivery and seen.takes_valid_user:
         remarks += ("the test message was not sent",)
-    return Verdict(level, seen.place, text, finding, remarks=remarks)
+    same_as = (finding, failure.cause or failure.text, *remarks)
+    return Verdict(level, seen.place, text, finding, same_as, remarks=remarks)
 
 
 def _hung_up_twice(seen: Visit, recipient: Recipient) -> bool:

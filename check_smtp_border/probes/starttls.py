@@ -8,14 +8,16 @@ from check_smtp_border.border.facts import Recipient, Tls, Visit
 from check_smtp_border.probes.wording import belongs_to_tls
 from check_smtp_border.settings import Settings, TlsUse
 from check_smtp_border.smtp.reason import reason_of
-from check_smtp_border.verdict import Level, Verdict
+from check_smtp_border.verdict import Finding, Level, Verdict
 
 FINDINGS = {
-    "starttls-injection": "sends plaintext behind its 220 to STARTTLS",
-    "starttls-broken": "offers STARTTLS, and no TLS session comes about",
-    "starttls-missing": "does not offer the STARTTLS that is demanded",
-    "starttls-deferred": "defers STARTTLS",
-    "tls-obsolete": "agrees on a TLS version below 1.2, though TLS is demanded",
+    "starttls-injection": Finding("CRITICAL", "sends plaintext behind its 220 to STARTTLS"),
+    "starttls-broken": Finding("CRITICAL", "offers STARTTLS, and no TLS session comes about"),
+    "starttls-missing": Finding("CRITICAL", "does not offer the STARTTLS that is demanded"),
+    "starttls-deferred": Finding(
+        "WARNING, CRITICAL where TLS is demanded or no recipient could be asked", "defers STARTTLS"
+    ),
+    "tls-obsolete": Finding("WARNING", "agrees on a TLS version below 1.2, though TLS is demanded"),
 }
 
 
@@ -39,7 +41,9 @@ def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
     if not seen.replies and not seen.mail and not seen.failure:
         remarks = ("no recipient could be asked",)
         level = level if seen.others_answer else Level.CRITICAL
-    same_as = (finding, *tls.reply.codes) if tls.reply and not tls.error else ()
+    same_as: tuple[str | None, ...] = (finding, tls.cause, *remarks)
+    if tls.reply and not tls.error:
+        same_as = (finding, *tls.reply.codes)
     yield Verdict(
         level,
         seen.place,
@@ -73,7 +77,7 @@ def _judged(tls: Tls, *, demanded: bool) -> tuple[Level, str, str, str]:
         text = "sends plaintext behind its 220 to STARTTLS"
         return Level.CRITICAL, "starttls-injection", text, tls.error
     if tls.error:
-        text = "offers STARTTLS, and no TLS session comes about"
+        text = "offers STARTTLS, but it is broken"
         return Level.CRITICAL, "starttls-broken", text, tls.error
     if tls.reply and tls.reply.transient:
         level = Level.CRITICAL if demanded else Level.WARNING

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from check_smtp_border.border.facts import Recipient, Visit
 from check_smtp_border.settings import Settings, TlsUse
-from check_smtp_border.smtp.reason import Reason
+from check_smtp_border.smtp.reason import Reason, says_nothing_known
 from check_smtp_border.smtp.reply import Reply
 from check_smtp_border.verdict import Level
 
 # A refusal for one of these says nothing of the recipient.
-BESIDE_THE_POINT = frozenset(
+_BESIDE_THE_POINT = frozenset(
     {
         Reason.CLIENT_BLOCKED,
         Reason.EHLO_REFUSED,
@@ -24,6 +24,11 @@ BESIDE_THE_POINT = frozenset(
     }
 )
 STARTTLS_FINDINGS = ("starttls-injection", "starttls-broken", "starttls-deferred")
+
+
+def proves_nothing(reply: Reply, reason: Reason | None) -> bool:
+    """Whether a 5yz says nothing of the recipient: it is about us, or in words we do not know."""
+    return reply.permanent and (reason in _BESIDE_THE_POINT or says_nothing_known(reply))
 
 
 def whom(settings: Settings, recipient: Recipient) -> str:

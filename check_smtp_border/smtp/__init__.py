@@ -31,15 +31,26 @@ class SessionError(Exception):
     waited: float | None = None
     _says_stage = True
 
+    @property
+    def words(self) -> str:
+        """Why, and while doing what: the same for everyone to whom the same happens."""
+        says = self.stage.value.format(self.verb) if self.stage and self._says_stage else ""
+        return super().__str__() + says
+
     def __str__(self) -> str:
-        words = super().__str__()
-        if self.stage and self._says_stage:
-            words += self.stage.value.format(self.verb)
-        return words if self.waited is None else f"{words} ({_seconds(self.waited)})"
+        waited = "" if self.waited is None else f" ({_seconds(self.waited)})"
+        return self.words + waited
 
 
 class ProtocolViolation(SessionError):
-    """The server sent what RFC 5321 does not allow, or more than a reply may hold."""
+    """The server sent what RFC 5321 does not allow, or more than a reply may hold.
+
+    line: what it said instead of a reply, "" where it broke another rule.
+    """
+
+    def __init__(self, reason: str, line: str = "") -> None:
+        super().__init__(reason)
+        self.line = line
 
 
 class ConnectFailed(SessionError):

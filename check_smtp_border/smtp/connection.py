@@ -249,3 +249,14 @@ def _has_route(address: str, source: str) -> bool:
 
 def _words(error: OSError) -> str:
     return printable(error.strerror or str(error)).lower()
+
+
+def is_own_address(address: str) -> bool:
+    """Whether this host can send from `address`."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+    except OSError:
+        return False
+    return True

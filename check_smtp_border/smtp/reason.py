@@ -2,138 +2,28 @@
 
 The first digit decides and the enhanced code is often missing, wrong or shared by opposite
 meanings, so the words come first: names are taken out, the rest is folded to lower-case words
-with one blank around each, and the first row of the table with a phrase among them wins. Where
+with one blank around each, and the first row of the table with a pattern among them wins. Where
 no words tell, the enhanced code does.
 """
 
 from __future__ import annotations
 
-import enum
+import functools
 import re
 
+from check_smtp_border.smtp.reason_table import TABLE, Reason, Row
 from check_smtp_border.smtp.reply import Reply
 
+__all__ = [
+    "Reason",
+    "reason_of",
+    "says_nothing_known",
+    "says_recipient_unknown",
+    "says_relaying_denied",
+]
 
-class Reason(enum.Enum):
-    """Why a reply refuses; the value is how line 1 says it."""
-
-    UNKNOWN_USER = "unknown user"
-    RELAYING_DENIED = "relaying denied"
-    CLIENT_BLOCKED = "client blocked"
-    GREYLISTED = "greylisted"
-    EHLO_REFUSED = "EHLO name refused"
-    SENDER_REFUSED = "sender refused"
-    TLS_NEEDED = "TLS needed"
-    AUTHENTICATION_NEEDED = "authentication needed"
-    THROTTLED = "throttled"
-    MAILBOX_FULL = "mailbox full"
-    MAILBOX_DISABLED = "mailbox disabled"
-    FOREIGN_DOMAIN = "foreign domain takes no mail"
-    TEMPORARY_FAILURE = "temporary failure"
-
-
-# A phrase begins where a word begins; a blank at its end says that the word must end there too.
-# Rows stand in the order of what a text is about: "Sender address rejected: User unknown" is
-# about the sender, "Relaying denied. Cannot resolve PTR record" about relaying. Some reasons have
-# a second, later row for words that other refusals use in passing, as block lists do "relay".
-_WORDS: tuple[tuple[Reason, tuple[str, ...]], ...] = (
-    (Reason.GREYLISTED, (
-        "greylist", "graylist", "grey list", "gray list", "not yet authorized to deliver",
-        "come back in", "mail is temporarily denied", "temporary rejected", "internal resource",
-        "recipient address rejected service temporarily",
-    )),
-    (Reason.RELAYING_DENIED, (
-        "relaying", "relay access", "relay denied", "relay not allowed", "relay not permitted",
-        "allowed to relay", "permitted to relay", "authorized to relay", "unable to relay",
-        "configured to relay", "not relay", "cannot relay", "not an open relay",
-        "credentials for relay", "not accept mail for", "rcpthosts", "non accepted domain",
-    )),
-    (Reason.TLS_NEEDED, (
-        "starttls", "tls required", "tls is required", "requires tls", "require tls", "use tls",
-        "without tls", "over a tls", "tls encryption", "encryption required", "unencrypted",
-        "encryption is required", "encryption needed", "requires encryption", "ssl required",
-        "encrypted connection", "encrypted session", "client certificate",
-    )),
-    (Reason.THROTTLED, (
-        "too many", "too much", "too busy", "too fast", "too frequent", "server busy",
-        "ports are busy", "rate limit", "ratelimit", "throttl", "excessive mail",
-        "excessive email", "excessive number", "excessive volume", "excessive unknown",
-        "unexpected volume", "unusual rate", "at a rate", "frequency limited", "concurrent",
-        "connection limit", "sending limit", "number of connections", "number of messages",
-        "queue quota", "slow down", "previous errors", "user complaints",
-        "try again later closing connection",
-    )),
-    (Reason.EHLO_REFUSED, ("ehlo ", "helo ", "invalid domain name")),
-    (Reason.SENDER_REFUSED, (
-        "sender address", "sender verif", "sender reject", "sender denied", "sender refused",
-        "sender blocked", "sender domain", "sender email", "sender not allowed", "sender unknown",
-        "invalid sender", "unknown sender", "domain of sender", "sending domain",
-        "envelope sender", "null sender", "empty sender", "as this sender", "from address",
-        "from domain", "mail from domain", "domain in mail from", "return path",
-        "verification failed for", "spf ", "dmarc ", "dkim ", "sender policy framework",
-        "domain does not exist invalid domain",
-    )),
-    (Reason.FOREIGN_DOMAIN, (
-        "domain not found", "domain does not accept", "does not accept mail", "doesnt accept mail",
-        "accepts no mail", "nullmx", "null mx", "no smtp service", "host unknown", "unknown host",
-        "host not found", "domain does not exist", "domain doesnt exist", "nonexistent domain",
-        "non existent domain", "point to non existent hosts", "unrouteable", "unroutable",
-    )),
-    (Reason.TEMPORARY_FAILURE, ("unverified address", "address verification in progress")),
-    (Reason.UNKNOWN_USER, (
-        "user unknown", "unknown user", "unknown recipient", "recipient unknown",
-        "addressee unknown", "unknown mailbox", "mailbox unknown", "unknown account",
-        "no such user", "no such recipient", "no such mailbox", "invalid recipient ",
-        "user not found", "user not known", "recipient not found", "mailbox not found",
-        "account not found", "user does not exist", "user doesnt", "mailbox does not exist",
-        "mailbox doesnt exist", "account does not exist", "recipient does not exist",
-        "tried to reach does not exist", "may not exist", "undeliverable address",
-        "recipient address rejected access denied", "not listed in domino", "not listed in public",
-    )),
-    (Reason.MAILBOX_DISABLED, (
-        "disabled", "deactivated", "inactive", "not active", "suspended", "discontinued",
-        "frozen", "archived", "account is locked", "account blocked", "account is blocked",
-        "account has been blocked", "mailbox blocked", "mailbox is blocked", "user blocked",
-        "user is blocked", "address unavailable", "account unavailable",
-    )),
-    (Reason.MAILBOX_FULL, (
-        "quota", "overquota", "mailbox full", "mailbox is full", "inbox is full", "full mailbox",
-        "out of storage", "storage limit", "storage allocation", "mailbox size limit",
-    )),
-    (Reason.CLIENT_BLOCKED, (
-        "blocked", "block list", "blocklist", "black list", "blacklist", "deny list", "denylist",
-        "dnsbl", "rbl ", "spamhaus", "spamcop", "listed on", "listed in", "listed at",
-        "listed by", "is listed", "open relay", "open proxy", "reputation", "banned sending",
-        "banned sender", "banned ip", "is banned", "been banned", "ptr ", "rdns ", "reverse dns",
-        "reverse lookup", "name lookup failed", "cannot find your", "client host",
-        "host rejected", "host network", "sender ip", "sending ip", "this ip ", "your ip ",
-        "your host ", "your network ", "your server ", "your mailserver", "your mail server",
-        "your access to", "mail from your", "mail from refused", "mail refused",
-        "e mail from is restricted", "connection from you", "connection denied",
-        "allowed to connect", "connections will not be accepted", "connections not accepted",
-        "not welcome", "go away", "get lost", "dynamic ip", "dynamic address", "prohibition",
-        "policy restrictions", "denied by policy", "service currently unavailable",
-        "smtp service not available", "esmtp not accepting", "problem occurred ask your",
-    )),
-    (Reason.RELAYING_DENIED, (
-        "relay", "non local", "not gateway", "not a gateway", "handle mail for", "not hosted here",
-        "delivery is not allowed to this address", "domain not hosted", "domain is not local",
-        "no such domain here", "no such domain at this", "not our domain",
-    )),
-    (Reason.AUTHENTICATION_NEEDED, ("authenticat", "auth command", "smtp auth", "log in first")),
-    (Reason.UNKNOWN_USER, (
-        "mailbox unavailable", "mailbox is unavailable", "no mailbox", "no mail box", "no account",
-        "no such account", "no such address", "no such person", "no longer valid",
-        "no longer accepts", "no longer on server", "unknown address", "unknown local",
-        "unknown email", "unknown e mail", "unknown virtual", "unknown or illegal",
-        "address unknown", "not known here", "not found", "not exist", "doesnt exist",
-        "unrouteable", "unroutable", "undeliverable", "cannot deliver mail for", "not our user",
-        "not our customer", "not a valid user", "not a valid mailbox", "not a valid recipient",
-        "not a known user", "not a local", "recipient is not local", "invalid address",
-        "invalid mailbox", "invalid user", "address invalid", "mailbox invalid",
-        "recipient rejected", "badrcptto", "badrecipientto", "address could not be found",
-    )),
-)  # fmt: skip
+# A refusal says why in its first lines; 250 addresses may send 16 KiB each.
+MAX_TEXT = 2048
 
 # Subject and detail of RFC 3463 codes, and of those Microsoft's servers made up (5.7.50 on).
 _CODES = {
@@ -152,15 +42,35 @@ _CODES = {
 # Whatever has an @, a scheme or a dot inside, and IPv6 addresses. Every branch begins at the
 # start of a token only: no flood of text costs more than linear time.
 _NAMES = re.compile(
-    r"""(?<![^\s,;:()\[\]"])[^\s,;:()\[\]"]*@[\w.-]*
+    r"""(?<![^\s,;:()\[\]"])[^\s,;:()\[\]"]*@(?:\[[^\s\[\]]{0,64}\]|[\w.-]*)
     | (?<!\w)[a-z]+://\S*
+    | (?<![\w.-])(?P<ipv4>(?:[0-9]{1,3}\.){3}[0-9]{1,3})(?![\w.-])
     | (?<![\w.-])[\w-]+(?:\.[\w-]+)+(?:/\S*)?
-    | (?<!\w)[0-9a-f]*(?::[0-9a-f]*){2,}""",
+    | (?<!\w)(?P<ipv6>[0-9a-f]*(?::[0-9a-f]*){2,})""",
     re.VERBOSE,
 )
 _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 
+# A link to those who list clients, or explain it, tells where no words do.
+_LISTS = re.compile(
+    r"https?://\S*(?:spamhaus|spamcop|sorbs|openspf|barracuda|uceprotect|abuseat|senderscore"
+    r"|senderbase|talos|mail-abuse|reputation|blocked|unblock|blacklist|dnsbl|delist|spf)"
+    r"|spamhaus|spamcop|openspf|barracudacentral|uceprotect|sorbs\.net"
+)
+# What a recipient may be told in, in the languages that our table knows too little of.
+_OF_RECIPIENTS = re.compile(
+    r" (?:users?|usernames?|recipients?|rcpt|mail ?box(?:es)?|addresse?e?s?|accounts?|inbox|alias"
+    r"|destination|domains?|customers?|person|nobody|no one|heard of|works?|left the|forward\w*"
+    r"|belong|log ?on|match(?:es)?|exists?|found|unknown|valid|invalid|undeliverable|route"
+    r"|directory|there is no|access|denied"
+    r"|benutzer|empf\w+|postfach|kont\w*|adress\w*|utilisateur|destinat\w+|bo\w*te|compte|utente"
+    r"|casella|usuario|buzon|cuenta|conta|caixa|gebruiker|uzytkownik|odbiorca|skrzynka|uzivatel"
+    r"|schranka|anvandar\w*|brug\w+) "
+)
+_PATTERNS = tuple((row, re.compile(" (?:" + "|".join(row.patterns) + ") ")) for row in TABLE)
 
+
+@functools.lru_cache(maxsize=256)
 def reason_of(reply: Reply, *, foreign_recipient: bool = False) -> Reason | None:
     """Return why `reply` refuses, None where it does not refuse or does not say.
 
@@ -172,23 +82,71 @@ def reason_of(reply: Reply, *, foreign_recipient: bool = False) -> Reason | None
     detail = (reply.enhanced or "")[2:]
     if foreign_recipient and (reply.code == "556" or detail == "1.10"):
         return Reason.FOREIGN_DOMAIN
-    words = _words_of(reply)
-    for reason, phrases in _WORDS:
-        if reason is Reason.FOREIGN_DOMAIN and not foreign_recipient:
-            continue
-        if any(f" {phrase}" in words for phrase in phrases):
-            return reason
+    row = _row_of(reply, foreign_recipient)
+    weak = row is None or (not row.plain and row.reason in (None, Reason.UNKNOWN_USER))
+    if weak and reply.digit == "5" and _LISTS.search(_text_of(reply)):
+        return Reason.CLIENT_BLOCKED
+    if row:
+        return row.reason
     # RFC 5321 4.2.1: any 4yz is a transient failure, whatever else it leaves unsaid.
     return _CODES.get(detail) or (Reason.TEMPORARY_FAILURE if reply.digit == "4" else None)
 
 
-def _words_of(reply: Reply) -> str:
-    """Return the words of `reply`, one blank around each, without names ("doesn't": doesnt)."""
-    text = " ".join(reply.lines).lower().replace("'", "")
-    return f" {_NOT_A_WORD.sub(' ', _NAMES.sub(' ', text))} "
-
-
 def says_relaying_denied(reply: Reply) -> bool:
-    """Whether `reply` refuses in plain relay words."""
-    phrases = next(phrases for reason, phrases in _WORDS if reason is Reason.RELAYING_DENIED)
-    return not reply.completed and any(f" {phrase}" in _words_of(reply) for phrase in phrases)
+    """Whether `reply` refuses and says in so many words that it does not relay.
+
+    "Relay access denied", "relaying not allowed"; not "relay busy", nor a code alone.
+    """
+    return _says_plainly(reply, Reason.RELAYING_DENIED)
+
+
+def says_recipient_unknown(reply: Reply) -> bool:
+    """Whether `reply` refuses and says in so many words that there is no such recipient."""
+    return _says_plainly(reply, Reason.UNKNOWN_USER)
+
+
+def says_nothing_known(reply: Reply) -> bool:
+    """Whether a 5yz complains of the protocol, or its words are none that we know.
+
+    Such a text says nothing of the recipient. One or two words, "rejected", leave it to the
+    code, an enhanced code may be of the recipient, and a text with an address names him.
+    """
+    row = _row_of(reply, False)
+    if row or reply.digit != "5" or (reply.enhanced or "")[:4] in ("5.1.", "5.2.", "5.4."):
+        return reply.digit == "5" and row is not None and row.reason is None
+    words = _words_of(reply)
+    return (
+        len(words.split()) > 3 and "@" not in _text_of(reply) and not _OF_RECIPIENTS.search(words)
+    )
+
+
+def _says_plainly(reply: Reply, reason: Reason) -> bool:
+    row = _row_of(reply, False) if reply.digit in "45" else None
+    return row is not None and row.plain and row.reason is reason
+
+
+def _row_of(reply: Reply, foreign_recipient: bool) -> Row | None:
+    """Return the first row of the table that fits the words of `reply`."""
+    words = _words_of(reply)
+    for row, pattern in _PATTERNS:
+        if reply.digit not in row.digits:
+            continue
+        if row.reason is Reason.FOREIGN_DOMAIN and not foreign_recipient:
+            continue
+        if pattern.search(words):
+            return row
+    return None
+
+
+def _text_of(reply: Reply) -> str:
+    return " ".join(reply.lines)[:MAX_TEXT].lower()
+
+
+def _words_of(reply: Reply) -> str:
+    """Return code and words of `reply`, one blank around each, no names ("doesn't": doesnt)."""
+    text = _NAMES.sub(_without_name, _text_of(reply).replace("'", ""))
+    return f" {reply.code} {_NOT_A_WORD.sub(' ', text).strip()} "
+
+
+def _without_name(name: re.Match[str]) -> str:
+    return " ipaddr " if name["ipv4"] or name["ipv6"] else " "

@@ -7,18 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from . import chasquid, filters, machine, sendmail
+from . import chasquid, exim, filters, machine, opensmtpd, sendmail
 from .border import ZONE, Border
 from .certificates import Certificates, key_digest, make_certificates
-from .exim import exim
 from .knot import knot
-from .opensmtpd import opensmtpd
 from .postfix import FILTERS, LISTENERS, address, postfix
 from .unbound import unbound
 from .zone import dane_records, zones
 
 # Postfix's listeners have the addresses from 1 on, the servers of tests/daemons those from 53 on.
-EXIM, OPENSMTPD, NOBODY, NAMESERVER = (machine.loopback(last) for last in range(41, 45))
+NOBODY, NAMESERVER = machine.loopback(43), machine.loopback(44)
+EXIM = {name: machine.loopback(last) for last, name in enumerate(exim.CONFIGURATIONS, start=86)}
+OPENSMTPD = {
+    name: machine.loopback(last) for last, name in enumerate(opensmtpd.CONFIGURATIONS, start=91)
+}
 SENDMAIL = {
     name: machine.loopback(last) for last, name in enumerate(sendmail.CONFIGURATIONS, start=70)
 }
@@ -66,7 +68,7 @@ def nowhere() -> str:
 def nameserver(port: int) -> Iterator[str]:
     """Knot, as --nameserver takes it."""
     hosts = {name: address(name) for name in LISTENERS}
-    hosts |= {"exim": EXIM, "opensmtpd": OPENSMTPD, "nobody": NOBODY, **SENDMAIL, **CHASQUID}
+    hosts |= {"nobody": NOBODY, **EXIM, **OPENSMTPD, **SENDMAIL, **CHASQUID}
     with knot(NAMESERVER, (port, 53), zones(NAMESERVER, hosts)) as opened:
         yield opened
 
@@ -89,15 +91,29 @@ def borders(
 
 
 @pytest.fixture(scope="session")
-def exim_border(port: int, resolv_conf: Path) -> Iterator[Border]:
-    with exim(EXIM, port, resolv_conf) as opened:
+def exim_borders(port: int, resolv_conf: Path) -> Iterator[Mapping[str, Border]]:
+    """Exim's borders, by the names of its configurations."""
+    with exim.exim(EXIM, port, resolv_conf) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
-def opensmtpd_border(port: int, resolv_conf: Path) -> Iterator[Border]:
-    with opensmtpd(OPENSMTPD, port, resolv_conf) as opened:
+def exim_border(exim_borders: Mapping[str, Border]) -> Border:
+    """The good one of them."""
+    return exim_borders["exim"]
+
+
+@pytest.fixture(scope="session")
+def opensmtpd_borders(port: int, resolv_conf: Path) -> Iterator[Mapping[str, Border]]:
+    """OpenSMTPD's borders, by the names of its configurations."""
+    with opensmtpd.opensmtpd(OPENSMTPD, port, resolv_conf) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def opensmtpd_border(opensmtpd_borders: Mapping[str, Border]) -> Border:
+    """The good one of them."""
+    return opensmtpd_borders["opensmtpd"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""The test virus and the test spam. Neither may stand in one piece in any file of this project."""
+"""A client of smtplib, the test virus and the test spam.
+
+Neither of these may stand in one piece in any file of this project.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +39,28 @@ def with_spam(border: Border) -> EmailMessage:
     return message
 
 
-def send(border: Border, message: EmailMessage) -> tuple[int, str]:
-    """Send the message to the valid user; the reply's code and text behind the final dot."""
-    with smtplib.SMTP(border.address, border.port, "monitor.example", timeout=10) as client:
-        client.ehlo()
+def send(border: Border, message: EmailMessage, recipient: str = "") -> tuple[int, str]:
+    """Send the message to the valid user, or to another one: the reply behind the final dot."""
+    with _client(border) as client:
         client.mail(str(message["From"]))
-        client.rcpt(border.valid_user)
+        client.rcpt(recipient or border.valid_user)
         code, text = client.data(message.as_bytes())
         return code, text.decode()
+
+
+def answer(border: Border, sender: str, recipient: str) -> tuple[int, str]:
+    """The reply to RCPT for this recipient, or to MAIL where that is refused.
+
+    Both are sent as they are: smtplib would put addresses of odd forms right.
+    """
+    with _client(border) as client:
+        code, text = client.docmd("MAIL", f"FROM:<{sender}>")
+        if code == 250:
+            code, text = client.docmd("RCPT", f"TO:<{recipient}>")
+        return code, text.decode()
+
+
+def _client(border: Border) -> smtplib.SMTP:
+    client = smtplib.SMTP(border.address, border.port, "monitor.example", timeout=10)
+    client.ehlo()
+    return client

@@ -115,8 +115,11 @@ def posttls_finger(resolv_conf: Path, domain: str, port: int, level: str = "dane
     """
     machine.require("posttls-finger")
     with machine.open_directory() as directory:
-        (directory / "main.cf").write_text("compatibility_level = 3.6\nmyhostname = mail.test\n")
-        os.utime(directory / "main.cf", (0, 0))  # Postfix waits until a new one is 2 s old
+        configuration = directory / "main.cf"
+        configuration.write_text(
+            "compatibility_level = 3.6\ninet_protocols = ipv4\nmyhostname = mail.test\n"
+        )
+        os.utime(configuration, (0, 0))  # Postfix waits until a file has rested for a second
         script = 'mount --bind "$1" /etc/resolv.conf; shift; exec "$@"'
         said = subprocess.run(
             (

@@ -28,7 +28,7 @@ from check_smtp_border.probes import opened
 from check_smtp_border.settings import Settings
 from check_smtp_border.smtp.reply import Reply, ReplyReader
 from check_smtp_border.summary import BorderSummary
-from check_smtp_border.verdict import Verdict
+from check_smtp_border.verdict import Level, Verdict
 
 SETTINGS = Settings(
     valid_user="valid.email@example.com",
@@ -92,6 +92,11 @@ def judged(room: str, seen: Visit | Survey, **settings: Any) -> list[Verdict]:
     return list(opened(room).judge(seen, SETTINGS._replace(**settings)))
 
 
+def said(room: str, seen: Visit | Survey, **settings: Any) -> list[tuple[Level, str]]:
+    """Return state and finding of each verdict of a room."""
+    return [(one.level, one.finding) for one in judged(room, seen, **settings)]
+
+
 def found(
     *visits: Visit,
     settings: Settings = SETTINGS,
@@ -115,7 +120,9 @@ def found(
         domain = MailDomain(settings.domain, Publication.MX, hosts)
     else:
         hosts = domain.hosts
-    survey = Survey(domain, hosts, visits, (not_visited,) if not_visited else ())
+    apart = (not_visited,) if not_visited else ()
+    dns_seconds = 0.25 if domain else None
+    survey = Survey(domain, hosts, visits, apart, seconds=0.5, dns_seconds=dns_seconds)
     border = Border(settings, take_survey=lambda _: survey)
     check = Check(border, *contexts(settings), BorderSummary(settings))
     check()

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from check_smtp_border.clients.certificate import read_certificate
 from check_smtp_border.border.facts import Certificate
+from check_smtp_border.clients.certificate import read_certificate
 
 UTC = datetime.timezone.utc
 BEGINS = datetime.datetime(2026, 1, 1, tzinfo=UTC)
