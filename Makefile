@@ -35,7 +35,7 @@ lint: .venv/dev  ## ruff and mypy
 	$(BIN)/mypy
 
 generate: .venv/test  ## the files that repeat options and findings
-	$(BIN)/python contrib/generate.py
+	$(BIN)/python -m contrib.generate
 
 demo: .venv/test  ## the plugin against good and bad borders on loopback
 	$(BIN)/python -m tests.demo
