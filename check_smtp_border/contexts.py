@@ -123,7 +123,7 @@ def only_unknown(survey: Survey, settings: Settings) -> Iterator[Verdict]:
         elif verdict.finding and not survey.visits and verdict.level is Level.CRITICAL:
             for entry in asked(settings):
                 if entry.scope in PER_ADDRESS:
-                    yield untested(entry.name, verdict.place, verdict.text, settings)
+                    yield untested(entry.name, verdict.place, verdict.words(), settings)
 
 
 def internal_error(level: Level, place: Place, room: str, words: str) -> Verdict:

@@ -92,7 +92,7 @@ def belongs_to_tls(seen: Visit, reason: Reason | None) -> bool:
 
 def untested(name: str, place: Place, cause: str, settings: Settings) -> Verdict:
     """A probe had nothing to ask. Beside the conversation, its own finding says that."""
-    text = f"not tested, {cause}"
+    text = f"could not be tested: {cause}"
     if not settings.only:
         return Verdict(Level.OK, place, f"{name} {text}", untested=True)
     return Verdict(Level.WARNING, place, text, f"{name}-untested", ("untested", cause))
@@ -107,3 +107,8 @@ def inconclusive(name: str, seen: Visit, what: str, asked: Asked, reply: Reply |
     remarks = tuple(filter(None, (asked.late if reply is None else "which proves nothing",)))
     finding = f"{name}-inconclusive"
     return Verdict(Level.WARNING, seen.place, text, finding, quote=quote, remarks=remarks)
+
+
+def give_more_time(settings: Settings) -> str:
+    """What helps where the run's time was over, as a remark."""
+    return f"give --timeout more than {settings.timeout:g}"
