@@ -10,6 +10,7 @@ from check_smtp_border.border.conversation import Line
 from check_smtp_border.border.dial import Dial
 from check_smtp_border.border.facts import Probed, Recipient, Survey, Visit
 from check_smtp_border.border.net import Net
+from check_smtp_border.names import is_postmaster
 from check_smtp_border.probes import (
     PER_ADDRESS,
     AddressRoom,
@@ -37,13 +38,19 @@ def probe_address(seen: Visit, line: Line) -> Visit:
 
 def _probe_address(entry: Entry, seen: Visit, line: Line) -> Probed:
     untested = unmet(entry.control, seen, line.settings)
-    if untested:
+    if untested and not _answered_already(entry, seen, line.settings):
         return Probed(entry.label, untested=untested)
     inside = seen.tls is not None and bool(seen.tls.version)
     dial = Dial(line, tls=inside)
     room = cast(AddressRoom, opened(entry.label))
     probed = _asked(entry, line, lambda: room.talk(dial, seen, line.settings))
     return probed._replace(dialogue=tuple(dial.dialogue))
+
+
+def _answered_already(entry: Entry, seen: Visit, settings: Settings) -> bool:
+    """Postmaster as the valid user, and judged alone: what he got is the probe's own answer."""
+    himself = entry.name == "postmaster" and is_postmaster(settings.valid_user)
+    return himself and bool(settings.only) and Recipient.VALID in seen.replies
 
 
 def probe_domain(entry: Entry, survey: Survey, net: Net) -> Probed:
