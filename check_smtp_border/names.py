@@ -68,6 +68,11 @@ def domain_of(mailbox: str) -> str:
     return mailbox.rpartition("@")[2]
 
 
+def is_postmaster(mailbox: str) -> bool:
+    """Whether the local part is postmaster's, who has no case (RFC 5321 4.5.1)."""
+    return mailbox.rpartition("@")[0].lower() == "postmaster"
+
+
 def is_below(domain: str, parent: str) -> bool:
     """Whether `domain` is `parent` or a subdomain of it."""
     return domain == parent or domain.endswith(f".{parent}")

@@ -267,6 +267,9 @@ class _Talk:
             kind = FailureKind.LOCAL_FAILURE
         elif error.stage is Stage.FINAL_DOT:
             kind = FailureKind.DELIVERY_UNCERTAIN
+        if isinstance(error, ProtocolViolation) and error.line and not self.greeting:
+            text = f"no SMTP on port {self._settings.port}: greets with '{error.line}'"
+            return Failure(kind, text)
         return Failure(kind, str(error), self._recipient, error.words)
 
     def forget_replies(self) -> None:

@@ -182,30 +182,6 @@ class Delivery(NamedTuple):
         return self.step == "message" and self.reply.completed
 
 
-class Question(NamedTuple):
-    """One transaction without DATA, as MAIL and RCPT say it between their angle brackets.
-
-    sender: "" for the null reverse-path.
-    """
-
-    sender: str
-    recipient: str
-
-
-class Answer(NamedTuple):
-    """The reply that decided a Question. at_mail: MAIL was refused, RCPT not reached."""
-
-    reply: Reply
-    at_mail: bool = False
-
-
-class Asked(NamedTuple):
-    """What came of many questions. error: why some have no answer, in words."""
-
-    answers: Mapping[Question, Answer]
-    error: str = ""
-
-
 class Probed(NamedTuple):
     """What a further probe showed.
 

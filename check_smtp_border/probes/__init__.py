@@ -52,6 +52,7 @@ class Control(enum.Enum):
     UNKNOWN_USER = "the valid user is accepted, the unknown one was answered"
     RECIPIENTS = "all three recipients were answered"
     MESSAGE = "a harmless message was taken"
+    HANDSHAKE = "STARTTLS is offered and comes to its end"
 
 
 class Entry(NamedTuple):
@@ -144,7 +145,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "starttls-commands",
         "is what was sent in clear behind STARTTLS thrown away?",
         Scope.ADDRESS,
-        Control.EHLO,
+        Control.HANDSHAKE,
         seconds=1.5,
         needs_starttls=True,
     ),

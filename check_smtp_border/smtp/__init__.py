@@ -43,7 +43,14 @@ class SessionError(Exception):
 
 
 class ProtocolViolation(SessionError):
-    """The server sent what RFC 5321 does not allow, or more than a reply may hold."""
+    """The server sent what RFC 5321 does not allow, or more than a reply may hold.
+
+    line: what it said instead of a reply, "" where it broke another rule.
+    """
+
+    def __init__(self, reason: str, line: str = "") -> None:
+        super().__init__(reason)
+        self.line = line
 
 
 class ConnectFailed(SessionError):

@@ -157,5 +157,6 @@ def _parse_line(line: bytes) -> tuple[bytes, bool, bytes]:
     """Split one line into code, whether it is the last of its reply, and text."""
     match = _REPLY_LINE.fullmatch(line)
     if not match:
-        raise ProtocolViolation(f"'{printable(line, 60)}' is not an SMTP reply")
+        said = printable(line, 60)
+        raise ProtocolViolation(f"'{said}' is not an SMTP reply", said)
     return match[1], match[2] != b"-", match[3] or b""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import NamedTuple
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 class Certificates(NamedTuple):
@@ -32,3 +35,10 @@ def make_certificates(directory: Path, host: str, days: int = 10) -> Certificate
         str(certificates.stranger)
     )
     return certificates
+
+
+def key_digest(chain: Path) -> str:
+    """Return what a TLSA record `3 1 1` says of the first certificate in this file."""
+    certificate = x509.load_pem_x509_certificate(chain.read_bytes())
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(key).hexdigest()

@@ -7,17 +7,29 @@ from pathlib import Path
 
 import pytest
 
-from . import machine
+from . import chasquid, exim, filters, machine, opensmtpd, sendmail
 from .border import ZONE, Border
-from .certificates import Certificates, make_certificates
-from .exim import exim
+from .certificates import Certificates, key_digest, make_certificates
 from .knot import knot
-from .opensmtpd import opensmtpd
-from .postfix import LISTENERS, address, postfix
-from .zone import zones
+from .postfix import FILTERS, LISTENERS, address, postfix
+from .unbound import unbound
+from .zone import dane_records, zones
 
 # Postfix's listeners have the addresses from 1 on, the servers of tests/daemons those from 53 on.
-EXIM, OPENSMTPD, NOBODY, NAMESERVER = (machine.loopback(last) for last in range(41, 45))
+NOBODY, NAMESERVER = machine.loopback(43), machine.loopback(44)
+EXIM = {name: machine.loopback(last) for last, name in enumerate(exim.CONFIGURATIONS, start=86)}
+OPENSMTPD = {
+    name: machine.loopback(last) for last, name in enumerate(opensmtpd.CONFIGURATIONS, start=91)
+}
+SENDMAIL = {
+    name: machine.loopback(last) for last, name in enumerate(sendmail.CONFIGURATIONS, start=70)
+}
+POSTGREY, RSPAMD, CLAMAV = (machine.loopback(last) for last in FILTERS.values())
+CLAMD = machine.loopback(83)
+RESOLVER, SIGNING_NAMESERVER = machine.loopback(84), machine.loopback(85)
+CHASQUID = {
+    name: machine.loopback(last) for last, name in enumerate(chasquid.CONFIGURATIONS, start=75)
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,7 +68,7 @@ def nowhere() -> str:
 def nameserver(port: int) -> Iterator[str]:
     """Knot, as --nameserver takes it."""
     hosts = {name: address(name) for name in LISTENERS}
-    hosts |= {"exim": EXIM, "opensmtpd": OPENSMTPD, "nobody": NOBODY}
+    hosts |= {"nobody": NOBODY, **EXIM, **OPENSMTPD, **SENDMAIL, **CHASQUID}
     with knot(NAMESERVER, (port, 53), zones(NAMESERVER, hosts)) as opened:
         yield opened
 
@@ -79,12 +91,79 @@ def borders(
 
 
 @pytest.fixture(scope="session")
-def exim_border(port: int, resolv_conf: Path) -> Iterator[Border]:
-    with exim(EXIM, port, resolv_conf) as opened:
+def exim_borders(port: int, resolv_conf: Path) -> Iterator[Mapping[str, Border]]:
+    """Exim's borders, by the names of its configurations."""
+    with exim.exim(EXIM, port, resolv_conf) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
-def opensmtpd_border(port: int, resolv_conf: Path) -> Iterator[Border]:
-    with opensmtpd(OPENSMTPD, port, resolv_conf) as opened:
+def exim_border(exim_borders: Mapping[str, Border]) -> Border:
+    """The good one of them."""
+    return exim_borders["exim"]
+
+
+@pytest.fixture(scope="session")
+def opensmtpd_borders(port: int, resolv_conf: Path) -> Iterator[Mapping[str, Border]]:
+    """OpenSMTPD's borders, by the names of its configurations."""
+    with opensmtpd.opensmtpd(OPENSMTPD, port, resolv_conf) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def opensmtpd_border(opensmtpd_borders: Mapping[str, Border]) -> Border:
+    """The good one of them."""
+    return opensmtpd_borders["opensmtpd"]
+
+
+@pytest.fixture(scope="session")
+def sendmail_borders(port: int, resolv_conf: Path) -> Iterator[Mapping[str, Border]]:
+    """sendmail's borders, by the names of its configurations."""
+    with sendmail.sendmail(SENDMAIL, port, resolv_conf) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def chasquid_borders(
+    port: int, certificates: Certificates, resolv_conf: Path
+) -> Iterator[Mapping[str, Border]]:
+    """chasquid's borders, by the names of its configurations."""
+    with chasquid.chasquid(CHASQUID, port, certificates, resolv_conf) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def postgrey_border(borders: Mapping[str, Border], port: int) -> Iterator[Border]:
+    """Postfix behind postgrey with its usual delay."""
+    with filters.postgrey(POSTGREY, port):
+        yield borders["postgrey"]
+
+
+@pytest.fixture(scope="session")
+def rspamd_border(borders: Mapping[str, Border], port: int) -> Iterator[Border]:
+    """Postfix that rspamd scans for."""
+    with filters.rspamd(RSPAMD, port, NAMESERVER):
+        yield borders["rspamd"]
+
+
+@pytest.fixture(scope="session")
+def clamav_border(borders: Mapping[str, Border], port: int) -> Iterator[Border]:
+    """Postfix that ClamAV scans for."""
+    with filters.clamav(CLAMAV, CLAMD, port):
+        yield borders["clamav"]
+
+
+@pytest.fixture(scope="session")
+def validating_resolver(port: int, certificates: Certificates) -> Iterator[str]:
+    """Unbound before signed zones with TLSA records of `tls`, as --nameserver takes it."""
+    records = dane_records(address("tls"), port, key_digest(certificates.trusted))
+    with unbound(RESOLVER, SIGNING_NAMESERVER, port, records) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def validating_resolv_conf(directory: Path, validating_resolver: str) -> Path:
+    """The resolver configuration of a system that asks Unbound."""
+    file = directory / "validating-resolv.conf"
+    file.write_text(f"nameserver {RESOLVER}\n")
+    return file

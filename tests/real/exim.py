@@ -7,15 +7,15 @@ enhanced status codes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from . import machine
 from .border import USERS, ZONE, Border
 
 PROGRAM = machine.UNPACKED / "exim4-daemon-light/usr/sbin/exim4"
-DOMAIN = f"exim.{ZONE}"
 
 CONFIGURATION = """\
 primary_hostname = mail.{zone}
@@ -32,20 +32,21 @@ deliver_drop_privilege = true
 
 domainlist local_domains = {domain}
 acl_smtp_rcpt = rcpt
-
+{options}
 begin acl
 rcpt:
   require message = relay not permitted
           domains = +local_domains
   require verify = recipient
   accept
-
+{acls}
 begin routers
+{routers_before}
 mailboxes:
   driver = accept
   local_parts = {users}
   transport = maildir
-
+{routers_behind}
 begin transports
 maildir:
   driver = appendfile
@@ -54,9 +55,75 @@ maildir:
 """
 
 
+class Extra(NamedTuple):
+    """What a border has beside the usual rules."""
+
+    options: str = ""
+    acls: str = ""
+    routers_before: str = ""  # the router of the mailboxes
+    routers_behind: str = ""
+
+
+# What is relayed goes nowhere.
+_FOREIGN = """
+foreign:
+  driver = redirect
+  domains = ! +local_domains
+  data = :blackhole:
+"""
+_CATCH_ALL = f"""
+catch_all:
+  driver = redirect
+  domains = +local_domains
+  data = {USERS[0]}@$domain
+"""
+CONFIGURATIONS = {
+    "exim": Extra(),
+    "catchallexim": Extra(routers_behind=_CATCH_ALL),
+    # Takes every recipient and refuses the message of an unknown one.
+    "afterdataexim": Extra(
+        options="acl_smtp_data = data",
+        acls=f"""
+data:
+  deny message = Unknown user
+       condition = ${{if !match{{$recipients}}{{^(?:{"|".join(USERS)})@}}}}
+  accept
+""",
+        routers_behind=_CATCH_ALL,
+    ),
+    # Sends user%elsewhere@domain on to user@elsewhere.
+    "percentexim": Extra(
+        routers_before="""
+percent_hack:
+  driver = redirect
+  domains = +local_domains
+  local_parts = ^.*%
+  data = ${sg{$local_part}{%}{@}}
+"""
+        + _FOREIGN
+    ),
+}
+
+
 @contextmanager
-def exim(address: str, port: int, resolv_conf: Path) -> Iterator[Border]:
-    """Start Exim."""
+def exim(
+    addresses: Mapping[str, str], port: int, resolv_conf: Path
+) -> Iterator[Mapping[str, Border]]:
+    """Start one Exim for each of these names of CONFIGURATIONS, at its address."""
+    with ExitStack() as started:
+        yield {
+            name: started.enter_context(
+                one_exim(f"{name}.{ZONE}", address, port, resolv_conf, CONFIGURATIONS[name])
+            )
+            for name, address in addresses.items()
+        }
+
+
+@contextmanager
+def one_exim(
+    domain: str, address: str, port: int, resolv_conf: Path, extra: Extra
+) -> Iterator[Border]:
+    """Start Exim for this domain."""
     machine.require(PROGRAM)
     with machine.open_directory() as directory:
         mounts = machine.accounts(directory, "Debian-exim")
@@ -69,10 +136,11 @@ def exim(address: str, port: int, resolv_conf: Path) -> Iterator[Border]:
                 directory=directory,
                 program=PROGRAM,
                 zone=ZONE,
-                domain=DOMAIN,
+                domain=domain,
                 users=" : ".join(USERS),
                 address=address,
                 port=port,
+                **extra._asdict(),
             )
         )
         with machine.running(
@@ -81,4 +149,4 @@ def exim(address: str, port: int, resolv_conf: Path) -> Iterator[Border]:
             [(address, port)],
             {**mounts, "/etc/resolv.conf": resolv_conf},
         ):
-            yield Border(DOMAIN, address, port, directory / "mail")
+            yield Border(domain, address, port, directory / "mail")

@@ -24,6 +24,14 @@ UNPACKED = Path(os.environ.get("REAL_SERVERS", "/var/cache/check_smtp_border"))
 START_SECONDS = 20.0
 FIRST_ID = 64800  # of users that no package creates: Debian keeps 60000 to 64999 for itself
 
+# Delivers to the maildir of the user $1, for servers without maildirs of their own. A message is
+# whole from the moment that it has its name.
+DELIVER = """\
+cd "{mailboxes}/$1"
+message=$(mktemp message.XXXXXXXX)
+cat >"$message"
+mv "$message" new/"""
+
 # Addresses of this process alone, so that two runs of the tests never meet on a well-known port.
 PREFIX = f"127.{100 + os.getpid() // 250 % 150}.{1 + os.getpid() % 250}"
 
@@ -60,6 +68,12 @@ def open_directory() -> Iterator[Path]:
         directory = Path(name)
         directory.chmod(0o755)
         yield directory
+
+
+def write_script(file: Path, commands: str) -> None:
+    """Write an executable shell script."""
+    file.write_text(f"#!/bin/sh -e\n{commands}\n")
+    file.chmod(0o755)
 
 
 def accounts(directory: Path, *names: str) -> Mapping[str, Path]:

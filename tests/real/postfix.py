@@ -40,7 +40,42 @@ LISTENERS: dict[str, dict[str, str]] = {
     "greylisting": {
         "smtpd_client_restrictions": "check_client_access static:{{450 4.7.1 Greylisted}}"
     },
+    # With one of FILTERS, which a fixture of its own starts.
+    "postgrey": {"smtpd_recipient_restrictions": "check_policy_service inet:{postgrey}"},
+    "rspamd": {"smtpd_milters": "inet:{rspamd}"},
+    "clamav": {"smtpd_milters": "inet:{clamav}"},
+    # A recipient with a route in his local part is taken for one of ours.
+    "routing": {
+        "allow_untrusted_routing": "yes",
+        "virtual_mailbox_maps": "regexp:{directory}/mailboxes, regexp:{directory}/routes",
+        "smtpd_relay_restrictions": "check_recipient_access regexp:{directory}/routes,"
+        " reject_unauth_destination",
+    },
+    # A sender who says that he is one of us, or nobody, may relay.
+    "trusting": {
+        "smtpd_relay_restrictions": "check_sender_access"
+        " inline:{{ {{ <> = permit }} {{ {domain} = permit }} }},"
+        " reject_unauth_destination"
+    },
+    # Takes every recipient and refuses the message of an unknown one.
+    "afterdata": {
+        "virtual_mailbox_maps": "static:anybody",
+        "smtpd_end_of_data_restrictions": "check_recipient_access regexp:{directory}/afterdata",
+    },
+    # Refuses bounces, as no border should, and strangers in its own name, as every one should.
+    "nobounces": {
+        "smtpd_sender_restrictions": "check_sender_access"
+        " inline:{{ {{ <> = 550 5.7.1 No bounces here }} }}"
+    },
+    "guarded": {
+        "smtpd_sender_restrictions": "check_sender_access"
+        " inline:{{ {{ {domain} = 550 5.7.1 You are none of us }} }}",
+        "smtpd_forbid_bare_newline": "yes",
+    },
 }
+
+# Where they listen: the last octets of their addresses.
+FILTERS = {"postgrey": 80, "rspamd": 81, "clamav": 82}
 
 MAIN = """\
 compatibility_level = 3.6
@@ -108,15 +143,24 @@ def postfix(
         shutil.chown(directory / "data", "postfix")
         (directory / "domains").write_text(f"/^[^@]+\\.{re.escape(ZONE)}$/ ours\n")
         (directory / "mailboxes").write_text(_mailboxes())
+        (directory / "routes").write_text("/[%!@].*@/ permit\n")
+        users = "|".join(re.escape(user) for user in USERS)
+        (directory / "afterdata").write_text(
+            f"/^({users})@/ OK\n/^/ 550 5.1.1 Unknown user, found out late\n"
+        )
         names = {
             "directory": directory,
             "zone": ZONE,
             "owner": OWNER,
             "trusted": certificates.trusted,
             "stranger": certificates.stranger,
+            **{name: f"{machine.loopback(last)}:{port}" for name, last in FILTERS.items()},
         }
         (directory / "etc" / "main.cf").write_text(MAIN.format(**names))
         (directory / "etc" / "master.cf").write_text(SERVICES + _listeners(port, names))
+        for name in ("main.cf", "master.cf"):
+            # Each program of Postfix waits until its configuration has rested for a second.
+            os.utime(directory / "etc" / name, (0, 0))
         borders = {
             name: Border(f"{name}.{ZONE}", address(name), port, directory / "mail")
             for name in LISTENERS
@@ -144,5 +188,8 @@ def _listeners(port: int, names: Mapping[str, object]) -> str:
     lines = []
     for name, options in LISTENERS.items():
         lines.append(f"{address(name)}:{port} inet n - n - - smtpd")
-        lines += [f"  -o {{ {key} = {value.format(**names)} }}" for key, value in options.items()]
+        lines += [
+            f"  -o {{ {key} = {value.format(domain=f'{name}.{ZONE}', **names)} }}"
+            for key, value in options.items()
+        ]
     return "\n".join(lines) + "\n"

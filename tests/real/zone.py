@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from .border import ZONE
 
 FOREIGN_DOMAIN = "example.com"  # takes mail, as far as DNS tells
+SENDER_DOMAIN = "monitor.example"  # sendmail and chasquid refuse a sender whose domain is not there
 FOREIGN_NULL_MX = "example.net"
 LOST = "lost.test"  # a zone whose file is lost
 IDN = f"b\N{LATIN SMALL LETTER U WITH DIAERESIS}cher.{ZONE}"
@@ -27,6 +28,8 @@ def zones(nameserver: str, hosts: Mapping[str, str]) -> Mapping[str, str | None]
         f"{FOREIGN_DOMAIN}. MX 10 mx.{FOREIGN_DOMAIN}.",
         f"mx.{FOREIGN_DOMAIN}. A {hosts['nobody']}",
         f"{FOREIGN_NULL_MX}. MX 0 .",
+        f"{SENDER_DOMAIN}. MX 10 mx.{SENDER_DOMAIN}.",
+        f"mx.{SENDER_DOMAIN}. A {hosts['nobody']}",
     ]
     for name, address in hosts.items():
         records += [f"{name}.{ZONE}. MX 10 mx.{name}.{ZONE}.", f"mx.{name}.{ZONE}. A {address}"]
@@ -60,3 +63,36 @@ halflost       MX 20 mx.{lost}.
 delegated      MX 10 mx.{lost}.
 xn--bcher-kva  MX 10 mx.good
 """
+
+
+def dane_records(host: str, port: int, digest: str) -> str:
+    """Return records of domains whose border is `host` and whose TLSA records fit, do not, ...
+
+    digest: SHA-256 of the key that the border shows, hexadecimal.
+    """
+    tlsa = {
+        "dane": (f"3 1 1 {digest}",),
+        "danerollover": (f"3 1 1 {'00' * 32}", f"3 1 1 {digest}"),
+        "danemismatch": (f"3 1 1 {'00' * 32}",),
+        "daneunusable": (f"1 1 1 {digest}",),
+        "danemissing": (),
+    }
+    lines = []
+    for name, data in tlsa.items():
+        mx = f"mx.{name}.{ZONE}."
+        lines += [f"{name}.{ZONE}. MX 10 {mx}", f"{mx} A {host}"]
+        lines += [f"_{port}._tcp.{mx} TLSA {each}" for each in data]
+    where = f"_{port}._tcp.mx"
+    lines += [
+        f"mx.good.{ZONE}. A {host}",
+        f"{where}.good.{ZONE}. TLSA 3 1 1 {digest}",
+        f"danealias.{ZONE}. MX 10 mx.danealias.{ZONE}.",
+        f"mx.danealias.{ZONE}. CNAME mx.dane.{ZONE}.",
+        f"danebogus.{ZONE}. MX 10 mx.danebogus.{ZONE}.",
+        f"mx.danebogus.{ZONE}. A {host}",
+        f"{where}.danebogus.{ZONE}. CNAME {where}.bogus.{ZONE}.",
+        f"daneinsecure.{ZONE}. MX 10 mx.daneinsecure.{ZONE}.",
+        f"mx.daneinsecure.{ZONE}. A {host}",
+        f"{where}.daneinsecure.{ZONE}. CNAME {where}.insecure.{ZONE}.",
+    ]
+    return "\n".join(lines)
