@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTEST_ADDOPTS ?= -n 4 --dist loadgroup
 export PYTEST_ADDOPTS
 # Modules without any I/O: nothing excuses a line of theirs that no test reaches.
-PURE := text settings arguments observation expectation judge_address judge_domain \
+PURE := text names settings arguments verdict safety border/facts border/script probes/* \
     smtp/reply smtp/reason smtp/reason_table
 DIST ?= dist# where packages go
 space := $() $()
@@ -26,7 +26,7 @@ check: lint servers  ## lint, all tests with their coverage, the tests on other 
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	$(BIN)/coverage report --fail-under=100 \
-	    --include=$(subst $(space),$(comma),$(PURE:%=check_smtp_border/%.py))
+	    --include='$(subst $(space),$(comma),$(PURE:%=check_smtp_border/%.py))'
 	$(BIN)/python -m tests.versions
 
 lint: .venv/dev  ## ruff and mypy
@@ -34,7 +34,7 @@ lint: .venv/dev  ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-generate: .venv/test  ## the files that repeat the list of options
+generate: .venv/test  ## the files that repeat options and findings
 	$(BIN)/python contrib/generate.py
 
 demo: .venv/test  ## the plugin against good and bad borders on loopback

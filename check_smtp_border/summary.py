@@ -61,9 +61,11 @@ class BorderSummary(Summary):
         """-v: every verdict, bad ones first, and address; -vv: dialogues; -vvv: DNS and TLS."""
         visits, verdicts = _visits(results), _verdicts(results)
         seconds = {seen.place: seen.seconds for seen in visits}
-        worst_first = sorted(zip(verdicts, _ids(verdicts)), key=lambda one: -one[0].level)
+        worst_first = sorted(_heard(verdicts), key=lambda one: -one[0].level)
         lines = [
-            _verdict_line(verdict, id_, seconds) for verdict, id_ in worst_first if verdict.text
+            _verdict_line(verdict, covering, seconds)
+            for verdict, covering in worst_first
+            if verdict.text
         ]
         lines += [self._address_line(seen) for seen in visits]
         if self._settings.verbose >= 2:
@@ -150,8 +152,8 @@ class _Finding(NamedTuple):
 def _findings(worst_first: Sequence[Verdict]) -> list[_Finding]:
     """Equal verdicts of several places are one finding; covered ones are left out."""
     alike: dict[tuple[object, ...], list[Verdict]] = {}
-    for verdict, id_ in zip(worst_first, _ids(worst_first)):
-        if id_ and id_ == verdict.finding:
+    for verdict, covering in _heard(worst_first):
+        if verdict.finding and not covering:
             key = (verdict.level, *(verdict.same_as or (verdict.finding, verdict.words())))
             alike.setdefault(key, []).append(verdict)
     return [
@@ -198,21 +200,13 @@ def _visits(results: Results) -> tuple[Visit, ...]:
     return next(surveys).visits
 
 
-def _ids(verdicts: Sequence[Verdict]) -> list[str]:
-    """The finding that speaks for each verdict: another one where it stands at the same place."""
-    found = {(verdict.place, verdict.finding): verdict for verdict in verdicts}
-
-    def speaker(verdict: Verdict) -> str:
-        heard: set[str] = set()  # what covers another may be covered itself
-        while True:
-            covering = (one for one in verdict.covered_by if (verdict.place, one) in found)
-            one = next((one for one in covering if one not in heard), None)
-            if one is None:
-                return verdict.finding
-            heard.add(one)
-            verdict = found[verdict.place, one]
-
-    return [speaker(verdict) for verdict in verdicts]
+def _heard(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, str]]:
+    """The verdicts, each with the finding at the same place that says it already, "" for none."""
+    found = {(verdict.place, verdict.finding) for verdict in verdicts}
+    return [
+        (one, next((id_ for id_ in one.covered_by if (one.place, id_) in found), ""))
+        for one in verdicts
+    ]
 
 
 def _claimed(who: str, plural: bool, claims: Sequence[Claim]) -> str:
@@ -237,11 +231,14 @@ def _fit(domain: str, parts: Sequence[str], level: Level) -> str:
     return line
 
 
-def _verdict_line(verdict: Verdict, id_: str, seconds: Mapping[Place, Mapping[str, float]]) -> str:
+def _verdict_line(
+    verdict: Verdict, covering: str, seconds: Mapping[Place, Mapping[str, float]]
+) -> str:
     """`[OK] mx1.example.com [192.0.2.1]: refuses unknown user ...: 550 5.1.1 ... (12 ms)`."""
     where = f"{verdict.place.label}: " if verdict.place.label else ""
     took = seconds.get(verdict.place, {}).get(verdict.step)
     time_taken = "" if took is None else f" ({duration(took)})"
+    id_ = covering if covering and verdict.names_cause else verdict.finding
     finding = f" [{id_}]" if id_ else ""
     state = "UNTESTED" if verdict.untested else verdict.level.name
     return f"[{state}] {where}{verdict.words()}{time_taken}{finding}"

@@ -1,4 +1,4 @@
-"""Write the files that repeat the plugin's options from its parser, which alone holds them.
+"""Write the files that repeat the plugin's options and findings, from where these alone live.
 
     python contrib/generate.py        (`make generate`)
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,12 +17,12 @@ import shtab
 from argparse_manpage.manpage import Manpage
 
 from check_smtp_border.parser import parser
+from check_smtp_border.probes import ALWAYS, CATALOGUE, SLOW, opened
+from check_smtp_border.verdict import Finding
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = "smtp_border"  # as Icinga's template library names commands: without check_
 PLUGIN = f"PluginContribDir + /check_{COMMAND}"  # as the Director writes it
-OPTIONS_BEGIN = "<!-- options: begin -->\n"
-OPTIONS_END = "<!-- options: end -->\n"
 
 # What a manual page says and a parser does not know; roff.
 EXIT_STATUS = """\
@@ -148,13 +148,37 @@ def director_basket() -> str:
 
 
 def readme() -> str:
-    """README.md with the parser's help between its two marks."""
+    """README.md with the parser's help and the table of states, each between its two marks."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    before, begin, rest = text.partition(OPTIONS_BEGIN)
-    _, end, after = rest.partition(OPTIONS_END)
+    text = _with_block(text, "options", f"```\n{parser().format_help()}```\n")
+    return _with_block(text, "states", states())
+
+
+def states() -> str:
+    """Every finding with its state: what every run can report, then what each probe adds."""
+    always = {id_: one for room in ALWAYS for id_, one in opened(room).FINDINGS.items()}
+    tables = [_table_of_states({**always, **SLOW})]
+    for entry in CATALOGUE:
+        tables.append(f"With `--also {entry.name}`: {entry.help}\n")
+        tables.append(_table_of_states(opened(entry.label).FINDINGS))
+    return "\n".join(tables)
+
+
+def _table_of_states(findings: Mapping[str, Finding]) -> str:
+    rows = [
+        f"| [{id_}](docs/runbook.md#{id_}) | {states} | {what} |\n"
+        for id_, (states, what) in findings.items()
+    ]
+    return "".join(["| finding | state | what it says |\n|---|---|---|\n", *rows])
+
+
+def _with_block(text: str, name: str, block: str) -> str:
+    """`text` with what stands between the two marks of this name replaced."""
+    before, begin, rest = text.partition(f"<!-- {name}: begin -->\n")
+    _, end, after = rest.partition(f"<!-- {name}: end -->\n")
     if not (begin and end):
-        raise ValueError(f"README.md lacks the marks {OPTIONS_BEGIN!r} and {OPTIONS_END!r}")
-    return f"{before}{begin}```\n{parser().format_help()}```\n{end}{after}"
+        raise ValueError(f"README.md lacks the marks of {name}")
+    return f"{before}{begin}{block}{end}{after}"
 
 
 def manual_page() -> str:

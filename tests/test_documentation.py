@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import ast
-import itertools
+import importlib
 import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given
 
-from check_smtp_border.border.facts import FailureKind
+from check_smtp_border import contexts
+from check_smtp_border.border.facts import FailureKind, Visit
 from check_smtp_border.options import parser
-from check_smtp_border.settings import TIMED
+from check_smtp_border.probes import ALWAYS, CATALOGUE, TIMED, opened
 from check_smtp_border.version import __version__
+from tests.probes.test_rooms import OPTIONS, VISITS, everything
 from tests.support.nameserver import NameServer
 from tests.support.plugin import CHECKOUT, STATES, assert_clean, run
 from tests.support.smtp_server import Action, Script, SmtpServer, after
 
+PACKAGE = CHECKOUT / "check_smtp_border"
 README = CHECKOUT / "README.md"
 RUNBOOK = CHECKOUT / "docs" / "runbook.md"
 CHANGELOG = CHECKOUT / "CHANGELOG.md"
@@ -34,50 +37,11 @@ def text_of(path: Path) -> str:
 
 # --- the runbook and the findings ---
 
-# What the placeholders of the ids may stand for: f"{probe.value}-{outcome}".
-PLACEHOLDERS: Mapping[str, tuple[str, ...]] = {
-    "probe.value": ("unknown", "relay"),
-    "failure.probe.value": ("unknown", "relay"),
-    "outcome": ("accepted", "inconclusive", "unexpected"),
-    "step": ("mail", "data", "message"),
-}
-ID = r"[a-z]+(-[a-z]+)+"
-
-
-def ids_of(module: str) -> set[str]:
-    """The ids that a module of the package makes: hyphenated words, and what verdicts are given."""
-    tree = ast.parse(text_of(CHECKOUT / "check_smtp_border" / f"{module}.py"))
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and re.fullmatch(ID, str(node.value)):
-            found.add(str(node.value))
-        elif isinstance(node, ast.JoinedStr):
-            found.update(filled_in(node))
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Verdict":
-            found.update(
-                str(argument.value)
-                for argument in node.args[3:4]
-                if isinstance(argument, ast.Constant)
-            )
-    return found
-
-
-def filled_in(template: ast.JoinedStr) -> Iterator[str]:
-    """Every text that an f-string can become, if it makes ids."""
-    parts: list[tuple[str, ...]] = []
-    for part in template.values:
-        if isinstance(part, ast.FormattedValue):
-            parts.append(PLACEHOLDERS.get(ast.unparse(part.value), ("?",)))
-        else:
-            assert isinstance(part, ast.Constant)
-            parts.append((str(part.value),))
-    texts = ["".join(choice) for choice in itertools.product(*parts)]
-    return (text for text in texts if re.fullmatch(ID, text.replace("?", "x")))
-
 
 def finding_ids() -> set[str]:
-    kinds = {kind.value for kind in FailureKind}
-    return ids_of("judge_address") | ids_of("judge_domain") | ids_of("contexts") | kinds
+    """The ids of all rooms, and of the thresholds."""
+    rooms = [opened(label) for label in (*ALWAYS, *(entry.label for entry in CATALOGUE))]
+    return {id_ for room in (*rooms, contexts) for id_ in room.FINDINGS}
 
 
 def sections() -> list[str]:
@@ -85,9 +49,23 @@ def sections() -> list[str]:
     return re.findall(r"^## ([a-z-]+)$", text_of(RUNBOOK), re.MULTILINE)
 
 
-def test_the_ids_are_read_from_the_code() -> None:
-    assert {"relay-accepted", "unknown-inconclusive", "data-refused", "slow"} <= finding_ids()
-    assert [one for one in finding_ids() if "?" in one] == []
+def literals(path: Path) -> set[str]:
+    """The hyphenated words among the strings of a module, as the ids are."""
+    tree = ast.parse(text_of(path))
+    strings = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return {text for text in strings if re.fullmatch(r"[a-z]+(-[a-z]+)+", text)}
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "probes").glob("*.py")), ids=lambda p: p.stem)
+def test_a_room_reports_its_own_findings_and_those_of_every_run(path: Path) -> None:
+    of_every_run = {id_ for label in ALWAYS for id_ in opened(label).FINDINGS}
+    own = getattr(importlib.import_module(f"check_smtp_border.probes.{path.stem}"), "FINDINGS", {})
+    names = {entry.name for entry in CATALOGUE}
+    assert literals(path) - names - {*own} <= of_every_run
+
+
+def test_what_ends_a_conversation_is_a_finding() -> None:
+    assert {kind.value for kind in FailureKind} <= finding_ids()
 
 
 def test_every_finding_has_one_section_of_the_runbook_and_every_section_a_finding() -> None:
@@ -115,11 +93,30 @@ def test_the_causes_begin_with_the_usual_one(finding: str, question: str) -> Non
     assert section.partition("**Causes**\n")[2].startswith(f"- {question}")
 
 
-def test_the_table_of_states_has_every_finding() -> None:
-    linked = re.findall(
-        r"\(docs/runbook\.md#([a-z-]+)\)", text_of(README).partition("## States")[2]
-    )
-    assert set(linked) == finding_ids()
+def states_of(finding: str) -> list[str]:
+    """The states that the runbook gives a finding."""
+    section = text_of(RUNBOOK).partition(f"\n## {finding}\n")[2]
+    match = re.match(r"\n\*\*State\*\*: (.+)\n", section)
+    return re.findall("|".join(STATES), match[1]) if match else []
+
+
+@pytest.mark.parametrize("finding", sorted(finding_ids()))
+def test_a_finding_has_its_state(finding: str) -> None:
+    assert states_of(finding)
+
+
+STATES_OF = {finding: states_of(finding) for finding in finding_ids()}
+
+
+@given(seen=VISITS, options=OPTIONS)
+def test_the_states_of_the_runbook_are_those_of_the_judges(
+    seen: Visit, options: dict[str, Any]
+) -> None:
+    verdicts = everything(seen._replace(delivery=None), options)
+    found = {verdict.finding for verdict in verdicts}
+    for verdict in verdicts:
+        if verdict.finding and not found.intersection(verdict.covered_by):
+            assert verdict.level.name in STATES_OF[verdict.finding]
 
 
 # --- README ---

@@ -1,140 +1,205 @@
-"""What may import what: the directions of the package, read from its source."""
+"""What may import what, and how long it may grow: read from the source of the package."""
 
 from __future__ import annotations
 
 import ast
-import itertools
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parent.parent / "check_smtp_border"
+from check_smtp_border.probes import ALWAYS
+from tests.support.plugin import CHECKOUT, VALID_USER
+from tests.support.smtp_server import Script, SmtpServer
 
-# A module imports only from rows above its own: data moves forward, from argv to the status line.
-ROWS = (
-    ("version", "text", "smtp"),
-    ("smtp.reply", "smtp.tls"),
-    ("smtp.reason", "smtp.connection"),
-    ("smtp.session",),
-    ("observation",),
-    ("settings",),
-    ("certificate", "message", "lookup", "expectation", "arguments"),
-    ("visit", "judge_address", "judge_domain"),
-    ("contexts",),
-    ("resource", "summary", "options"),
-    ("cli",),
-    ("__main__",),
+PACKAGE = CHECKOUT / "check_smtp_border"
+NAME = "check_smtp_border."
+MOST_LINES, MOST_LINES_OF_A_FUNCTION = 300, 40
+
+
+def _modules() -> dict[str, ast.Module]:
+    """Every module below the package by its name: `cli`, `smtp`, `smtp.reply`."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    del found[""]
+    return found
+
+
+MODULES = _modules()
+ROOMS = sorted(name for name in MODULES if name.startswith("probes."))
+SMTP = sorted(name for name in MODULES if name.split(".")[0] == "smtp")
+ACQUISITION = sorted(
+    name
+    for name in MODULES
+    if name.split(".")[0] in ("border", "clients") and name not in ("border", "border.resource")
 )
-ROW_OF = {module: number for number, row in enumerate(ROWS) for module in row}
-
-ACQUISITION = {"lookup", "visit", "resource", "smtp.tls", "smtp.connection", "smtp.session"}
-EVALUATION = {"expectation", "judge_address", "judge_domain", "contexts", "summary"}
+PURE_SMTP = ("smtp", "smtp.reply", "smtp.reason", "smtp.reason_table")
 PURE = [
-    *("text", "settings", "arguments", "observation", "expectation"),
-    *("judge_address", "judge_domain", "smtp.reply", "smtp.reason"),
+    *("text", "names", "settings", "arguments", "verdict", "safety"),
+    *("border.facts", "border.script", "probes", *ROOMS),
+    *("smtp.reply", "smtp.reason", "smtp.reason_table"),
+    "smtp.reason_table",
 ]
-WITHOUT_IO = {"__future__", "collections", "enum", "re", "typing"}
-# Who alone talks to what.
+WITHOUT_IO = {
+    *("__future__", "base64", "collections", "datetime", "enum", "functools", "hashlib"),
+    *("itertools", "json", "math", "re", "string", "typing"),
+}
+# What a room may know; its errors and packages are as pure as it is.
+OF_A_ROOM = {
+    *("names", "text", "settings", "arguments", "verdict", "border.facts"),
+    *(*PURE_SMTP, "probes", *ROOMS),
+}
+# Who alone may import what.
 RESERVED = {
-    "cryptography": {"certificate"},
-    "dns": {"lookup"},
-    "nagiosplugin": {"cli", "contexts", "resource", "summary"},
-    "socket": {"resource", "smtp.connection"},  # resource: getaddrinfo
+    "cryptography": {"clients.certificate"},
+    "dns": {"clients.lookup"},
+    "nagiosplugin": {"cli", "contexts", "summary", "output", "border.resource"},
+    "socket": {"smtp.connection", "clients.system_lookup", "names"},
     "ssl": {"smtp.tls"},
 }
-# What a module may use of `socket` without talking: how addresses are written.
+# What may be used of `socket` without talking: how addresses are written.
 SPELLING = {"inet_pton", "inet_ntop", "AF_INET", "AF_INET6"}
 
 
-def modules() -> dict[str, Path]:
-    """Return every module below the package by its name: `cli`, `smtp`, `smtp.reply`."""
-    names = {}
-    for path in PACKAGE.rglob("*.py"):
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        names[".".join(part for part in parts if part != "__init__")] = path
-    del names[""]
-    return names
+def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those that only a type checker sees."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from _nodes(node)
 
 
 def imports(module: str) -> set[str]:
-    """Return what a module imports anywhere in its text: own modules without the package's name."""
+    """What a module imports anywhere in its text: own modules without the package's name."""
     found = set()
-    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    for node in _nodes(MODULES[module]):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.module and not node.level, f"{module}: relative import"
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                own = whole.removeprefix("check_smtp_border.")
-                found.add(own if own in modules() else node.module)
-    if used(tree, "socket") <= SPELLING:
-        found.discard("socket")
-    return {name.removeprefix("check_smtp_border.") for name in found}
-
-
-def used(tree: ast.Module, library: str) -> set[str]:
-    """Return what a module uses of a library that it has imported as a whole."""
-    return {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == library
-    }
+                own = whole.removeprefix(NAME) in MODULES
+                found.add(whole if own else node.module)
+    return {name.removeprefix(NAME) for name in found}
 
 
 def own_imports(module: str) -> set[str]:
-    """Return which modules of the package a module imports."""
-    return imports(module) & modules().keys()
+    """Which modules of the package a module imports."""
+    return imports(module) & MODULES.keys()
 
 
-def importers(library: str) -> set[str]:
-    """Return which modules import a library."""
-    return {
-        module
-        for module in modules()
-        if any(name.split(".")[0] == library for name in imports(module) - own_imports(module))
-    }
+def foreign_imports(module: str) -> set[str]:
+    """Which libraries a module imports, by their first names."""
+    return {name.split(".")[0] for name in imports(module) - own_imports(module)}
 
 
-def test_every_module_has_a_row() -> None:
-    assert modules().keys() == ROW_OF.keys()
-
-
-@pytest.mark.parametrize("module", ROW_OF)
-def test_imports_come_from_rows_above(module: str) -> None:
-    assert {name for name in own_imports(module) if ROW_OF[name] >= ROW_OF[module]} == set()
-
-
-@pytest.mark.parametrize("library", RESERVED)
-def test_a_reserved_library_has_only_its_importers(library: str) -> None:
-    assert importers(library) == RESERVED[library]
+@pytest.mark.parametrize("module", ROOMS)
+def test_a_room_imports_nothing_that_talks(module: str) -> None:
+    assert own_imports(module) <= OF_A_ROOM
 
 
 @pytest.mark.parametrize("module", PURE)
 def test_a_pure_module_imports_nothing_that_does_io(module: str) -> None:
-    own = own_imports(module)
-    assert own <= {*PURE, "smtp"}
-    assert {name.split(".")[0] for name in imports(module) - own} <= WITHOUT_IO
+    allowed = WITHOUT_IO | {"names": {"socket"}, "probes": {"importlib"}}.get(module, set())
+    assert foreign_imports(module) <= allowed
+    assert own_imports(module) <= {*PURE, "smtp"}
 
 
-@pytest.mark.parametrize("module", [module for module in ROW_OF if module.startswith("smtp")])
+def test_names_are_spelled_by_socket_and_nothing_is_sent() -> None:
+    used = {
+        node.attr
+        for node in _nodes(MODULES["names"])
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "socket"
+    }
+    assert used <= SPELLING
+
+
+@pytest.mark.parametrize("library", RESERVED)
+def test_a_reserved_library_has_only_its_importers(library: str) -> None:
+    assert {one for one in MODULES if library in foreign_imports(one)} <= RESERVED[library]
+
+
+@pytest.mark.parametrize("module", SMTP)
 def test_the_smtp_client_knows_nothing_of_monitoring(module: str) -> None:
-    assert all(name == "text" or name.startswith("smtp") for name in own_imports(module))
+    assert own_imports(module) <= {"text", *SMTP}
 
 
-def test_no_judge_asks_for_data_and_no_io_knows_a_judge() -> None:
-    sides = [
-        *itertools.product(EVALUATION, ACQUISITION),
-        *itertools.product(ACQUISITION, EVALUATION),
+@pytest.mark.parametrize("module", ACQUISITION)
+def test_who_asks_the_network_knows_no_judge(module: str) -> None:
+    evaluation = {"contexts", "summary", "output", "options", "command_line", "cli"}
+    assert own_imports(module) & {*ROOMS, *evaluation} == set()
+    of_verdict = {
+        alias.name
+        for node in _nodes(MODULES[module])
+        if isinstance(node, ast.ImportFrom) and node.module == f"{NAME}verdict"
+        for alias in node.names
+    }
+    assert of_verdict <= {"Place"}
+
+
+@pytest.mark.parametrize("module", ["contexts", "summary", "output", *ROOMS, "probes"])
+def test_who_judges_asks_nothing(module: str) -> None:
+    asking = {*ACQUISITION, *SMTP} - {"border.facts", *PURE_SMTP}
+    assert own_imports(module) & asking == set()
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    TopologicalSorter({module: own_imports(module) for module in MODULES}).prepare()
+
+
+# Prints which modules a run has loaded, where it would end.
+RUN = """
+import os, sys
+from check_smtp_border import cli
+leave = os._exit
+def tell(state):
+    print(*sys.modules, sep="\\n", flush=True)
+    leave(state)
+os._exit = tell
+cli.main(sys.argv[1:])
+"""
+
+
+def test_a_plain_run_loads_no_room_that_nobody_asked_for() -> None:
+    with SmtpServer(Script()) as server:
+        command = [sys.executable, "-c", RUN, "-H", "127.0.0.1", "-p", str(server.port), VALID_USER]
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+        ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    status, *loaded = ended.stdout.splitlines()
+    assert status.startswith("SMTP_BORDER OK")
+    rooms = {one.removeprefix(NAME) for one in loaded if one.startswith(f"{NAME}probes.")}
+    assert rooms == {f"probes.{room}" for room in (*ALWAYS, "wording")}
+    assert {"dns", "cryptography", "email"} & {*loaded} == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_grows_past_its_bounds(module: str) -> None:
+    path = PACKAGE.joinpath(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else Path(f"{path}.py")
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+    long = [
+        node.name
+        for node in ast.walk(MODULES[module])
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and (node.end_lineno or 0) - node.lineno >= MOST_LINES_OF_A_FUNCTION
     ]
-    assert [(one, other) for one, other in sides if other in own_imports(one)] == []
+    assert long == []
 
 
 def test_the_makefile_asks_for_full_coverage_of_the_pure_modules() -> None:
-    makefile = (PACKAGE.parent / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
+    makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
     (names,) = re.findall(r"^PURE := (.*)", makefile, re.MULTILINE)
-    assert names.replace("/", ".").split() == PURE
+    listed = names.replace("/", ".").split()
+    rooms = ["probes", *ROOMS] if "probes.*" in listed else []
+    assert {*listed, *rooms} - {"probes.*"} == {*PURE}

@@ -13,7 +13,7 @@ from tests.support.border import check, check_hosts, masked
 from tests.support.facts import SETTINGS, found, output, to_everyone, unreached
 from tests.support.facts import visited as at
 from tests.support.nameserver import NameServer
-from tests.support.plugin import CRITICAL, OK, WARNING, assert_clean, run_at, run_domain
+from tests.support.plugin import WARNING, assert_clean, run_at, run_domain
 from tests.support.replies import EXPIRING, GONE, NO_HANDSHAKE, TLS_ONLY, UNDER_TLS
 from tests.support.smtp_server import Script, SmtpServer, after
 
@@ -233,31 +233,6 @@ def test_a_label_is_the_slowest_of_all_addresses() -> None:
     assert perfdata["mx1_example_com_127_0_0_1_rcpt_unknown"].seconds < 0.2
 
 
-def test_perfdata_stay_on_the_first_line_at_every_verbosity() -> None:
-    for verbosity in ("-v", "-vv", "-vvv"):
-        result, _ = check(Script(), verbosity)
-        assert list(result.perfdata) == [*LABELS, "quit"]
-
-
-@pytest.mark.parametrize(
-    ("options", "state", "printed"),
-    [
-        (("-w", "20", "-c", "25"), OK, ("20", "25")),
-        (("-w", "0:20"), OK, ("20", "")),
-        (("-w", "@20:30", "-c", "~:25.5"), OK, ("@20:30", "~:25.5")),
-        (("-w", "10:20"), WARNING, ("10:20", "")),
-        (("-c", "10:"), CRITICAL, ("", "10:")),
-        (("-w", "0.01", "-c", "20"), WARNING, ("0.01", "20")),
-    ],
-)
-def test_the_seconds_of_the_run_are_held_against_its_ranges(
-    options: tuple[str, ...], state: int, printed: tuple[str, str]
-) -> None:
-    result, _ = check(Script(greeting=after(0.05, "220 mx")), *options)
-    assert (result.state, result.findings) == (state, ["slow"] if state else [])
-    assert (result.perfdata["time"].warning, result.perfdata["time"].critical) == printed
-
-
 def test_the_seconds_of_a_step_are_held_against_its_ranges() -> None:
     slow = Script(greeting=after(0.2, "220 mx.example.com"))
     result, _ = check(slow, "-w", "banner=0.1", "-c", "banner=5", "-c", "20", "-w", "quit=9")
@@ -276,39 +251,6 @@ def test_the_output_at_verbosity_0() -> None:
         " relaying | time=Ns;;;0 connect=Ns;;;0 banner=Ns;;;0 ehlo=Ns;;;0 mail=Ns;;;0"
         " rcpt_valid=Ns;;;0 rcpt_unknown=Ns;;;0 rcpt_relay=Ns;;;0 quit=Ns;;;0\n"
     )
-
-
-def test_the_status_line_of_a_good_domain() -> None:
-    result = check_hosts(Script(), Script(), options=())
-    assert result.status == (
-        "SMTP_BORDER OK - example.com: 2 hosts (2 addresses) accept valid.email@example.com,"
-        " refuse unknown users and relaying"
-    )
-
-
-def test_the_output_at_verbosity_1() -> None:
-    result, _ = check(Script(rcpt_relay="250 2.1.5 Ok"))
-    assert masked("\n".join(result.lines[1:])) == (
-        "[OK] 127.0.0.1: greets: 220 mx.example.com ESMTP (Ns)\n"
-        "[OK] 127.0.0.1: accepts valid user valid.email@example.com: 250 2.1.5 Ok (Ns)\n"
-        "[OK] 127.0.0.1: refuses unknown user invalid@example.com: 550 5.1.1 User unknown (Ns)\n"
-        "[CRITICAL] 127.0.0.1: accepts relaying to test@example.net: 250 2.1.5 Ok"
-        " (expected 5.7.x,5.1.x,5.4.1) (Ns) [relay-accepted]\n"
-        "[OK] 127.0.0.1: STARTTLS not used\n"
-        "127.0.0.1: from 127.0.0.1 as monitor.example, smtp.test@monitor.example: connect Ns,"
-        " banner Ns, ehlo Ns, mail Ns, rcpt_valid Ns, rcpt_unknown Ns, rcpt_relay Ns, quit Ns"
-    )
-
-
-def test_verbosity_2_adds_the_dialogue() -> None:
-    result, _ = check(Script(greeting="554 No <entry>"), "-v")
-    dialogue = result.stdout.partition("dialogue with 127.0.0.1\n")[2]
-    assert re.sub(r"^\S+s |\d+$", "", dialogue, flags=re.MULTILINE).splitlines() == [
-        "*: connect to 127.0.0.1 port ",
-        "S: 554 No entry",
-        "C: QUIT",
-        "S: 221 2.0.0 Bye",
-    ]
 
 
 def test_verbosity_3_adds_what_dns_and_tls_said(offers_tls: Script) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
 from check_smtp_border.expectation import is_right, proves_nothing
 from check_smtp_border.observation import Probe
+
 from check_smtp_border.smtp.reason import reason_of
 from tests.test_expectation import SETTINGS
 from tests.test_reason import reply_of, rows_of

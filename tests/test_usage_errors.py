@@ -208,6 +208,13 @@ def test_a_missing_library_is_named(
     _assert_one_line_of_advice(result, "install", package)
 
 
+def test_a_mistake_that_nobody_expected_is_one_line_too(without: dict[str, str]) -> None:
+    directory = without["PYTHONPATH"].partition(os.pathsep)[0]
+    Path(directory, "nagiosplugin.py").write_text("raise ZeroDivisionError('<b>')\n")
+    result = run(VALID_USER, environment=without)
+    _assert_one_line_of_advice(result, "the plugin's own mistake: ZeroDivisionError: b")
+
+
 def test_certificate_days_need_cryptography_and_say_so(without: dict[str, str]) -> None:
     result = run(
         "-H", "127.0.0.1", "-D", "14", VALID_USER, environment=_lose(without, "cryptography")

@@ -13,6 +13,8 @@ from check_smtp_border.border.threads import SIDE_BY_SIDE, side_by_side
 from check_smtp_border.settings import Settings
 
 if TYPE_CHECKING:
+    from check_smtp_border.border.facts import MailDomain, MailHost, Survey, Verification, Visit
+    from check_smtp_border.border.questioner import Questioner
     from check_smtp_border.clients.lookup import Lookup
 
 _Item = TypeVar("_Item")
@@ -40,6 +42,12 @@ class Net(NamedTuple):
 
         return Lookup(self.settings.nameservers, self.settings.timeout)
 
+    def questioner(self, domain: MailDomain | None) -> Questioner:
+        """Return the run's resolver, unless looking up `domain` has shown that it fails."""
+        from check_smtp_border.border.questioner import Questioner
+
+        return Questioner(self, domain)
+
     def validating_lookup(self) -> Lookup | str:
         """Return the run's resolver, or in words why it has no nameserver whose AD bit counts."""
         from check_smtp_border.clients.lookup import Lookup, NoResolver
@@ -56,6 +64,37 @@ class Net(NamedTuple):
         """Return the way to connect to `address`, with `name` as SNI."""
         line = Line(address, name, self.settings, self.started, self.deadline)
         return Dial(line, tls=tls)
+
+    def fetch(self, host: str, path: str, dns: Questioner) -> tuple[bytes, str]:
+        """Return the text at `https://host/path`, or why there is none, in words."""
+        addresses, error = dns.addresses(host, self.settings.family)
+        if not addresses:
+            return b"", f"{host} has no address" + (f": {error}" if error else "")
+        from check_smtp_border.clients.https import fetch
+
+        fetched = fetch(host, path, addresses, self.deadline)
+        return fetched.body, fetched.error
+
+    def own_hosts(self, survey: Survey) -> tuple[MailHost, ...]:
+        """Return the hosts of the domain's own MX, which -H leaves aside."""
+        if survey.domain:
+            return survey.hosts
+        from check_smtp_border.border.hosts import find_hosts
+
+        now = time.monotonic()
+        left = max(0.1, self.deadline - now)
+        return find_hosts(self.settings._replace(hostnames=(), timeout=left), now)[1]
+
+    def verified(
+        self, pairs: Sequence[tuple[str, str]], visits: Sequence[Visit]
+    ) -> tuple[tuple[str, str, Verification], ...]:
+        """Verify each name at an address, unless its visit has done so or it was down then.
+
+        pairs: names and addresses. Those of a family that was not asked for are left out.
+        """
+        from check_smtp_border.border.verifying import verified
+
+        return verified(self, pairs, visits)
 
     def side_by_side(
         self,

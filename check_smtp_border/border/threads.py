@@ -49,13 +49,7 @@ def side_by_side(
             outcomes[index] = attempt(partial(work, item), partial(missing, item))
             done.release()
 
-    for number in range(min(SIDE_BY_SIDE, len(items))):
-        try:
-            threading.Thread(target=labour, daemon=True).start()
-        except RuntimeError:  # no more threads to be had
-            if not number:
-                raise
-            break
+    _start(labour, min(SIDE_BY_SIDE, len(items)))
     for _ in items:
         if not done.acquire(timeout=max(0.0, until + GRACE_SECONDS - time.monotonic())):
             break
@@ -64,3 +58,14 @@ def side_by_side(
     return tuple(
         found[index] if index in found else missing(item, "") for index, item in enumerate(items)
     )
+
+
+def _start(labour: Callable[[], None], wanted: int) -> None:
+    """Start as many threads as are wanted and to be had. Raises RuntimeError where none is."""
+    for number in range(wanted):
+        try:
+            threading.Thread(target=labour, daemon=True).start()
+        except RuntimeError:
+            if not number:
+                raise
+            return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 # For DNS over HTTPS, of which there is none here, dnspython loads HTTP clients where they are
 # installed: 20 MiB and 0.2 s of every run.
@@ -27,6 +26,7 @@ import dns.rdatatype
 import dns.resolver
 
 from check_smtp_border.border.facts import MailDomain, MailHost, Publication
+from check_smtp_border.border.records import Records
 from check_smtp_border.names import canonical_address
 from check_smtp_border.settings import Nameserver
 from check_smtp_border.text import printable
@@ -40,25 +40,6 @@ _PAYLOAD = 1232  # octets by UDP that no path has to fragment
 
 class NoResolver(Exception):
     """No nameserver is configured on this host."""
-
-
-class Records(NamedTuple):
-    """What DNS answered to one question.
-
-    name, kind: asked for. canonical_name: where CNAMEs led, `name` where there are none.
-    rdata: each record in its wire form, in the order of the answer; () for none.
-    secure: a trusted resolver set AD. missing: NXDOMAIN. error: why nothing usable came.
-    late: there was hardly time to ask.
-    """
-
-    name: str
-    kind: str
-    canonical_name: str = ""
-    rdata: tuple[bytes, ...] = ()
-    secure: bool = False
-    missing: bool = False
-    error: str = ""
-    late: bool = False
 
 
 class Lookup:

@@ -76,19 +76,24 @@ def test_a_session_whose_work_fails_is_ended_too(good: SmtpServer) -> None:
     ids=["greeting", "EHLO", "STARTTLS"],
 )
 def test_a_refused_session_says_what_was_refused(script: Script, words: str) -> None:
-    with SmtpServer(script) as server:
-        with pytest.raises(TurnedAway) as turned_away, to(server, tls=True).session():
-            pass
+    with (
+        SmtpServer(script) as server,
+        pytest.raises(TurnedAway) as turned_away,
+        to(server, tls=True).session(),
+    ):
+        pass
     assert str(turned_away.value) == words
     assert words.endswith(str(turned_away.value.reply))
 
 
 def test_a_refused_ehlo_inside_tls_is_a_refused_session(authority: trustme.CA) -> None:
     ehlo = in_turn(offer_extensions, "550 No")
-    with SmtpServer(Script(starttls=start_tls(server_context(authority)), ehlo=ehlo)) as server:
-        with pytest.raises(TurnedAway, match="refuses EHLO inside TLS: 550 No"):
-            with to(server, tls=True).session():
-                pass
+    with (
+        SmtpServer(Script(starttls=start_tls(server_context(authority)), ehlo=ehlo)) as server,
+        pytest.raises(TurnedAway, match="refuses EHLO inside TLS: 550 No"),
+        to(server, tls=True).session(),
+    ):
+        pass
 
 
 def test_a_port_where_nobody_listens_stands_in_the_dialogue() -> None:
@@ -103,9 +108,12 @@ def test_a_port_where_nobody_listens_stands_in_the_dialogue() -> None:
 
 
 def test_a_server_that_leaves_ends_the_session() -> None:
-    with SmtpServer(Script(mail=close)) as server:
-        with pytest.raises(SessionError, match="MAIL FROM"), to(server).session() as session:
-            session.mail("")
+    with (
+        SmtpServer(Script(mail=close)) as server,
+        pytest.raises(SessionError, match="MAIL FROM"),
+        to(server).session() as session,
+    ):
+        session.mail("")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +123,7 @@ def test_a_server_that_leaves_ends_the_session() -> None:
         (Script(greeting="421 4.7.0 Too many"), False, "^421 4.7.0 Too many$"),
         (Script(starttls="454 4.7.0 No"), False, "^454 4.7.0 No$"),
         (Script(greeting=close), False, "connection closed by the server while"),
-        (Script(starttls=("220 Go", close)), False, "during the TLS handshake"),
+        (Script(starttls=("220 Go", close)), False, "TLS handshake"),
     ],
     ids=["nobody's authority", "greeting", "STARTTLS", "hang-up", "handshake"],
 )

@@ -51,14 +51,6 @@ def test_where_no_host_can_be_looked_up_the_root_decides_whose_fault_it_is(lie: 
     assert domain and domain.publication is Publication.RESOLVER_FAILED
 
 
-def test_an_alias_is_followed_and_remembered() -> None:
-    zone = "mx1.example.com. CNAME host.example.com.\nhost.example.com. A 192.0.2.1"
-    _, (host,), _ = looked_up(f"example.com. MX 10 mx1.example.com.\n{zone}")
-    assert (host.canonical_name, host.addresses) == ("host.example.com", ("192.0.2.1",))
-    _, (host,), _ = looked_up("example.com. CNAME www.example.net.\nwww.example.net. A 192.0.2.1")
-    assert (host.name, host.addresses) == ("example.com", ("192.0.2.1",))
-
-
 def test_of_named_hosts_the_names_alone_are_asked_for() -> None:
     domain, hosts, questions = looked_up(ONE_HOST, hostnames=("192.0.2.9", "mx1.example.com"))
     assert domain is None

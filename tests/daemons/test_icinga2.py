@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from check_smtp_border.options import parser
-from check_smtp_border.settings import TIMED
+from check_smtp_border.probes import TIMED
 from tests.real import machine
 from tests.real.border import USERS, ZONE
 from tests.real.postfix import address

@@ -52,7 +52,7 @@ def _handshake(dial: Dial, known: bytes = b"") -> Shown:
     """One connection, with the anchors `known` where there are some."""
     try:
         with dial.connection() as session:
-            if not dial.offers_starttls:
+            if "STARTTLS" not in dial.keywords:
                 return Shown(no_tls="offers no STARTTLS")
             return _inside(dial, session, known)
     except SessionError as error:
