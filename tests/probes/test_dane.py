@@ -115,7 +115,6 @@ DIGEST, LONG_DIGEST = b"\0" * 32, b"\0" * 64
         (Tlsa(3, 1, 0, LEAF.der), "its data is no public key"),
         (Tlsa(3, 1, 0, b""), "its data is no public key"),
     ],
-    ids=str,
 )
 def test_a_record_is_usable_or_it_is_said_why_not(tlsa: Tlsa, words: str) -> None:
     assert flaw(tlsa) == words
