@@ -247,9 +247,11 @@ def _wrong(
 ) -> Verdict:
     """Accepted, or refused with another code than expected."""
     about = whom(settings, recipient)
+    remarks: tuple[str, ...] = ()
     if reply.completed:
         level, finding, text = Level.CRITICAL, _ACCEPTED[recipient], f"accepts {about}"
-        remarks = ("a refusal after DATA is not tested",) if recipient is Recipient.UNKNOWN else ()
+        if recipient is Recipient.UNKNOWN:
+            remarks = ("a refusal after DATA is not tested",)
     else:
         as_unknown = recipient is Recipient.UNKNOWN and reason is Reason.UNKNOWN_USER
         why = " as unknown" if as_unknown else because(reason)
