@@ -74,7 +74,7 @@ def test_nothing_that_a_server_does_is_unknown_and_every_finding_has_its_id(
         if verdict.level is Level.OK:
             assert verdict.finding == ""
         else:
-            assert verdict.finding in findings(SETTINGS)
+            assert verdict.finding in findings()
             assert verdict.text
 
 
