@@ -142,7 +142,7 @@ NIGHTS = {
         (
             at(
                 tls=UNDER_TLS,
-                verification=Verification(),
+                verifications={"mx1.example.com": Verification()},
                 delivery=Delivery("message", reply("250 2.0.0 Ok: queued as 4711")),
             ),
         ),
@@ -333,7 +333,7 @@ NIGHTS = {
     "the certificate does not verify": Night(
         "CRITICAL - example.com: mx1.example.com [192.0.2.1] shows a certificate that does"
         " not verify: self-signed certificate [certificate-unverified]",
-        (at(tls=UNDER_TLS, verification=Verification(True, "self-signed certificate")),),
+        (at(tls=UNDER_TLS, verifications={"mx1": Verification(True, "self-signed certificate")}),),
         SETTINGS._replace(tls=TlsUse.DEMANDED, verify_certificate=True),
     ),
     # --- the test message ---

@@ -36,7 +36,6 @@ class Publication(enum.Enum):
     NO_DOMAIN = "NXDOMAIN"
     DOMAIN_FAILED = "no usable answer for the domain, though the resolver works"
     RESOLVER_FAILED = "no usable answer for anything"
-    NO_RESOLVER = "no usable resolver configuration on this host"
 
 
 class MailHost(NamedTuple):
@@ -134,10 +133,13 @@ class Verification(NamedTuple):
     """What verifying the certificate said; all well without `error`.
 
     untrusted: chain or name are wrong; otherwise the error kept us from finding out.
+    down: it came to no STARTTLS; no_route: for want of a route on this host.
     """
 
     untrusted: bool = False
     error: str = ""
+    down: bool = False
+    no_route: bool = False
 
 
 class Tls(NamedTuple):
@@ -179,30 +181,6 @@ class Delivery(NamedTuple):
         return self.step == "message" and self.reply.completed
 
 
-class Question(NamedTuple):
-    """One transaction without DATA, as MAIL and RCPT say it between their angle brackets.
-
-    sender: "" for the null reverse-path.
-    """
-
-    sender: str
-    recipient: str
-
-
-class Answer(NamedTuple):
-    """The reply that decided a Question. at_mail: MAIL was refused, RCPT not reached."""
-
-    reply: Reply
-    at_mail: bool = False
-
-
-class Asked(NamedTuple):
-    """What came of many questions. error: why some have no answer, in words."""
-
-    answers: Mapping[Question, Answer]
-    error: str = ""
-
-
 class Probed(NamedTuple):
     """What a further probe showed.
 
@@ -233,7 +211,7 @@ class Visit(NamedTuple):
     replies: to each RCPT.
     hung_up: the server left this connection, by a 421 or without a word.
     hang_ups: the transactions in which it did, one for each connection at most.
-    verification: None unless asked for and reached.
+    verifications: by name, of those that were verified; none unless asked for and reached.
     probed: what the further probes of this address showed.
     others_answer: some other address answered the last thing that was asked of it.
     seconds: the slowest reply of every step.
@@ -254,7 +232,7 @@ class Visit(NamedTuple):
     delivery: Delivery | None = None
     hung_up: bool = False
     hang_ups: tuple[Recipient, ...] = ()
-    verification: Verification | None = None
+    verifications: Mapping[str, Verification] = {}
     probed: tuple[Probed, ...] = ()
     others_answer: bool = False
     seconds: Mapping[str, float] = {}

@@ -82,8 +82,16 @@ def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
     for recipient, reply in seen.replies.items():
         if recipient is Recipient.VALID:
             yield _valid(seen, reply, settings)
-        else:
-            yield _negative(seen, recipient, reply, settings)
+            continue
+        verdict = _negative(seen, recipient, reply, settings)
+        if verdict.finding == "unknown-accepted" and _judged_after_data(seen):
+            continue
+        yield verdict
+
+
+def _judged_after_data(seen: Visit) -> bool:
+    """Whether the room after-data has seen what became of a message to the unknown user."""
+    return any(one.label == "after_data" and one.facts for one in seen.probed)
 
 
 def patterns(settings: Settings, recipient: Recipient) -> tuple[str, ...]:

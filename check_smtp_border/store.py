@@ -1,0 +1,33 @@
+"""This host's certificate store: what is wrong with SSL_CERT_FILE is this side's fault."""
+
+from __future__ import annotations
+
+import os
+
+from check_smtp_border.settings import Settings
+from check_smtp_border.text import printable
+
+_VARIABLE = "SSL_CERT_FILE"
+_PROBES = ("mta-sts",)  # those that verify certificates against it
+
+
+def unusable_store(settings: Settings) -> str | None:
+    """What is wrong with the store, where something is to be verified against it.
+
+    OpenSSL itself passes over a file that it cannot read: every certificate would look untrusted.
+    """
+    path = os.environ.get(_VARIABLE)
+    asked = {*settings.also, *settings.only}
+    verifies = settings.verify_certificate and not settings.only
+    if path is None or not (verifies or asked.intersection(_PROBES)):
+        return None
+    import ssl
+
+    where = f"{_VARIABLE} ({printable(path, 120)})"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        return f"{where} holds no certificate"
+    except OSError as error:
+        return f"{where} cannot be read: {printable(error.strerror or str(error)).lower()}"
+    return None
