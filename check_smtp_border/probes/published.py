@@ -31,7 +31,7 @@ def resolver_failed(words: str, name: str, survey: Survey, settings: Settings) -
     """Our resolver fails: this side's fault, said once for all that asks DNS."""
     place = Place(settings.domain)
     publication = survey.domain.publication if survey.domain else None
-    if publication in (Publication.RESOLVER_FAILED, Publication.NO_RESOLVER):
+    if publication is Publication.RESOLVER_FAILED:
         text = f"{name} not tested, {words}"  # the domain's own finding says it
         return Verdict(Level.OK, place, text, untested=True)
     level = Level.WARNING if survey.visits else Level.UNKNOWN
