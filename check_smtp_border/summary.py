@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from nagiosplugin import Results, Summary
 
-from check_smtp_border.border.facts import Survey, Visit
+from check_smtp_border.border.facts import Probed, Survey, Visit
 from check_smtp_border.contexts import Judged
 from check_smtp_border.names import enumerated, listed
 from check_smtp_border.probes import TIMED, urgency
 from check_smtp_border.settings import Settings
+from check_smtp_border.smtp.reply import DialogueLine
 from check_smtp_border.text import (
     LINE_LIMIT,
     QUOTE_LIMIT,
@@ -51,10 +52,9 @@ class BorderSummary(Summary):
             verdicts, key=lambda one: (-one.level, ranks.get(one.finding, len(ranks)))
         )
         visited = [seen.place for seen in _visits(results)]
-        findings = _joined(_findings(worst_first), visited)
-        level = worst_first[0].level
-        room = room_for(level.name) - len(f"{self._settings.domain}: (+{len(findings)} more)")
-        texts = [finding.said(room) for finding in findings]
+        findings, level = _findings(worst_first), worst_first[0].level
+        room = _room(self._settings.domain, len(findings), level)
+        texts = [finding.said(room) for finding in _joined(findings, visited, room)]
         return _fit(self._settings.domain, texts, level)
 
     def verbose(self, results: Results) -> list[str]:
@@ -71,6 +71,7 @@ class BorderSummary(Summary):
         if self._settings.verbose >= 2:
             for seen in visits:
                 lines += _dialogue_lines(seen)
+            lines += _dialogues_of_domain(_survey(results).probed, self._settings)
         if self._settings.verbose >= 3:
             lines += [line for verdict in verdicts for line in verdict.details]
         return [printable(line, _LONG_LINE_LIMIT) for line in lines]
@@ -113,7 +114,7 @@ class _Finding(NamedTuple):
     def said(self, room: int) -> str:
         """Where, what was tried and what came back, and the ids, in at most `room` characters.
 
-        The quotes are cut first, then the names of the hosts.
+        The quotes are cut first, then the names of the hosts, last the other words; never an id.
         """
         aim = room - LINE_LIMIT + _LINE_AIM * len(self.verdicts)
         text = self._said(self.where, QUOTE_LIMIT)
@@ -126,12 +127,20 @@ class _Finding(NamedTuple):
         if len(text) > room and self.where:
             where = shorten(self.where, max(3, len(self.where) - (len(text) - room)))
             text = self._said(where, _LEAST_QUOTE)
-        return shorten(text, room)
+            if len(text) > room:
+                excess = len(text) - room
+                longest = max(len(one.words(_LEAST_QUOTE)) for one in self.verdicts)
+                text = self._said(where, _LEAST_QUOTE, max(3, longest - excess))
+        return text
 
-    def _said(self, where: str, quote_limit: int) -> str:
+    def fits(self, room: int) -> bool:
+        """Whether `room` characters hold it with short quotes, and all else as it is."""
+        return len(self._said(self.where, _LEAST_QUOTE)) <= room
+
+    def _said(self, where: str, quote_limit: int, limit: int = _LONG_LINE_LIMIT) -> str:
         each = "each " if len(self.places) > 1 and where else ""
         parts = [
-            f"{each}{printable(one.words(quote_limit), _LONG_LINE_LIMIT)} [{ids}]"
+            f"{each}{printable(one.words(quote_limit), limit)} [{ids}]"
             for one, ids in self._with_ids()
         ]
         return " ".join(filter(None, (where, ", and ".join(parts))))
@@ -162,16 +171,25 @@ def _findings(worst_first: Sequence[Verdict]) -> list[_Finding]:
     ]
 
 
-def _joined(findings: Sequence[_Finding], visited: Sequence[Place]) -> list[_Finding]:
-    """Findings of one level at the same places are said behind one naming of these."""
-    joined: dict[tuple[object, ...], _Finding] = {}
-    for number, one in enumerate(findings):
-        named = bool(one.places[0].address)
-        key = (one.verdicts[0].level, one.places if named else number)
-        before = joined.get(key)
-        verdicts = (*before.verdicts, *one.verdicts) if before else one.verdicts
-        joined[key] = _Finding(verdicts, one.places, _where(one.places, visited))
-    return list(joined.values())
+def _joined(findings: Sequence[_Finding], visited: Sequence[Place], room: int) -> list[_Finding]:
+    """Findings of one level at the same places are said behind one naming of these.
+
+    Where line 1 has no room for all of them, they stand apart, so that they are counted.
+    """
+    joined: list[_Finding] = []
+    latest: dict[tuple[object, ...], int] = {}
+    for one in findings:
+        one = one._replace(where=_where(one.places, visited))
+        key = (one.verdicts[0].level, one.places)
+        if one.where and key in latest:
+            before = joined[latest[key]]
+            both = before._replace(verdicts=(*before.verdicts, *one.verdicts))
+            if both.fits(room):
+                joined[latest[key]] = both
+                continue
+        latest[key] = len(joined)
+        joined.append(one)
+    return joined
 
 
 def _where(places: Sequence[Place], visited: Sequence[Place]) -> str:
@@ -194,10 +212,14 @@ def _verdicts(results: Results) -> list[Verdict]:
     return [verdict for judged in _judged(results) for verdict in judged.verdicts]
 
 
-def _visits(results: Results) -> tuple[Visit, ...]:
+def _survey(results: Results) -> Survey:
     metrics = (judged.metric for judged in _judged(results))
     surveys = (metric.value for metric in metrics if metric and isinstance(metric.value, Survey))
-    return next(surveys).visits
+    return next(surveys)
+
+
+def _visits(results: Results) -> tuple[Visit, ...]:
+    return _survey(results).visits
 
 
 def _heard(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, str]]:
@@ -218,10 +240,15 @@ def _claimed(who: str, plural: bool, claims: Sequence[Claim]) -> str:
     return " ".join(filter(None, (who, deeds)))
 
 
+def _room(domain: str, findings: int, level: Level) -> int:
+    """How many characters of line 1 a finding may take behind the domain."""
+    return room_for(level.name) - len(f"{domain}: ") - len(f" (+{findings} more)")
+
+
 def _fit(domain: str, parts: Sequence[str], level: Level) -> str:
     """The domain, and as many parts as line 1 has room for; the others are counted."""
     room = room_for(level.name)
-    line = f"{domain}: {shorten(parts[0], room - len(domain) - 2 - len(f' (+{len(parts)} more)'))}"
+    line = f"{domain}: {shorten(parts[0], _room(domain, len(parts), level))}"
     for index, part in enumerate(parts[1:], start=1):
         more = len(parts) - index - 1
         tail = f" (+{more} more)" if more else ""
@@ -250,4 +277,16 @@ def _dialogue_lines(seen: Visit) -> Iterator[str]:
     for name, dialogue in parts:
         if dialogue:
             yield f"dialogue with {seen.label}{name.replace('_', '-')}"
-        yield from (f"{line.seconds:.3f}s {line.who}: {line.text}" for line in dialogue)
+        yield from _lines(dialogue)
+
+
+def _dialogues_of_domain(probed: Sequence[Probed], settings: Settings) -> Iterator[str]:
+    """Of the probes that are asked once for the domain; each connection says where it goes."""
+    for one in probed:
+        if one.dialogue:
+            yield f"dialogues for {settings.domain}, {one.label.replace('_', '-')}"
+        yield from _lines(one.dialogue)
+
+
+def _lines(dialogue: Sequence[DialogueLine]) -> Iterator[str]:
+    return (f"{line.seconds:.3f}s {line.who}: {line.text}" for line in dialogue)

@@ -25,11 +25,13 @@ class Net(NamedTuple):
     """What a room that looks at the whole domain may use.
 
     started, deadline: `time.monotonic()` values; everything ends by the second.
+    dials: where the ways that were dialled are noted, for their dialogues.
     """
 
     settings: Settings
     started: float
     deadline: float
+    dials: list[Dial] | None = None
 
     def share(self, waiting: int) -> Net:
         """Return the same for one of so many that follow each other: its part of the time left."""
@@ -37,7 +39,7 @@ class Net(NamedTuple):
         return self._replace(deadline=now + (self.deadline - now) / waiting)
 
     def lookup(self) -> Lookup:
-        """Return the run's resolver. Raises NoResolver where this host has none."""
+        """Return the run's resolver."""
         from check_smtp_border.clients.lookup import Lookup
 
         return Lookup(self.settings.nameservers, self.settings.timeout)
@@ -50,12 +52,7 @@ class Net(NamedTuple):
 
     def validating_lookup(self) -> Lookup | str:
         """Return the run's resolver, or in words why it has no nameserver whose AD bit counts."""
-        from check_smtp_border.clients.lookup import Lookup, NoResolver
-
-        try:
-            lookup = Lookup(self.settings.nameservers, self.settings.timeout)
-        except NoResolver as error:
-            return f"no usable resolver configuration, give --nameserver: {error}"
+        lookup = self.lookup()
         if not lookup.trusted:
             return "no resolver to trust: run one on this host, or name one with --nameserver"
         return lookup
@@ -63,7 +60,10 @@ class Net(NamedTuple):
     def dial(self, address: str, name: str, *, tls: bool = False) -> Dial:
         """Return the way to connect to `address`, with `name` as SNI."""
         line = Line(address, name, self.settings, self.started, self.deadline)
-        return Dial(line, tls=tls)
+        dial = Dial(line, tls=tls)
+        if self.dials is not None:
+            self.dials.append(dial)
+        return dial
 
     def fetch(self, host: str, path: str, dns: Questioner) -> tuple[bytes, str]:
         """Return the text at `https://host/path`, or why there is none, in words."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from typing import TYPE_CHECKING
 
 from check_smtp_border.border.facts import MailDomain, Publication
 from check_smtp_border.border.records import Records
-from check_smtp_border.names import Family
+from check_smtp_border.names import Family, written_address
 
 if TYPE_CHECKING:
     from check_smtp_border.border.net import Net
-    from check_smtp_border.clients.lookup import Lookup
 
 _PATIENCE_SECONDS = 10.0  # with one question; resolvers give up on dead nameservers earlier
 
@@ -26,15 +24,7 @@ class Questioner:
     def __init__(self, net: Net, domain: MailDomain | None) -> None:
         self.failure = _known_failure(domain)
         self._deadline = net.deadline
-        self._lookup: Lookup | None = None
-        if self.failure:
-            return
-        from check_smtp_border.clients.lookup import NoResolver
-
-        try:
-            self._lookup = net.lookup()
-        except NoResolver as error:
-            self.failure = _no_configuration(str(error))
+        self._lookup = None if self.failure else net.lookup()
 
     def records(self, name: str, kind: str) -> Records:
         """Ask; a silent nameserver takes half of the time left, 10 s at most. Never raises."""
@@ -46,11 +36,7 @@ class Questioner:
         kinds = {"A": Family.IPV4, "AAAA": Family.IPV6}
         asked = [kind for kind, of in kinds.items() if family in (Family.ANY, of)]
         answers = [self.records(name, kind) for kind in asked]
-        found = [
-            socket.inet_ntop(socket.AF_INET6 if len(raw) == 16 else socket.AF_INET, raw)
-            for answer in answers
-            for raw in sorted(answer.rdata)
-        ]
+        found = [written_address(raw) for answer in answers for raw in sorted(answer.rdata)]
         return found, next((answer.error for answer in answers if answer.error), "")
 
     def note_failure(self) -> None:
@@ -67,14 +53,8 @@ def _known_failure(domain: MailDomain | None) -> str:
     """What looking up the border's hosts has shown already."""
     if domain and domain.publication is Publication.RESOLVER_FAILED:
         return _fails(domain.detail)
-    if domain and domain.publication is Publication.NO_RESOLVER:
-        return _no_configuration(domain.detail)
     return ""
 
 
 def _fails(detail: str) -> str:
     return f"nothing could be looked up, {detail}"
-
-
-def _no_configuration(detail: str) -> str:
-    return f"no usable resolver configuration, give --nameserver: {detail}"
