@@ -19,7 +19,7 @@ from argparse_manpage.manpage import Manpage
 from check_smtp_border.parser import parser
 from check_smtp_border.probes import ALWAYS, CATALOGUE, SLOW, opened
 from check_smtp_border.verdict import Finding
-from contrib import director
+from contrib import director, pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = "smtp_border"  # as Icinga's template library names commands: without check_
@@ -243,6 +243,8 @@ FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("contrib/icinga2/check_smtp_border.conf", check_command),
     ("contrib/icinga2/director-basket.json", director_basket),
     ("contrib/icinga2/director-basket-packaged.json", packaged_director_basket),
+    ("contrib/graphite/smtp_border.ini", pictures.graphite),
+    ("contrib/grafana/smtp_border.json", pictures.grafana),
     ("contrib/bash-completion/check_smtp_border", bash_completion),
     ("docs/check_smtp_border.1", manual_page),
 )
