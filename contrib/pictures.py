@@ -40,7 +40,8 @@ COUNTS = {
     "unsubmitted": "#78909c",
     "unvisited": "#9e9e9e",
 }
-STACK_TITLE = "Where the time goes: seconds of each step, added up from the slowest address of each"
+# The Graphite module cuts a title at its first colon.
+STACK_TITLE = "Where the time goes (seconds, adds up the slowest address of each step)"
 STACK_NOTE = (
     "The stack adds the slowest answers of different addresses: it may be higher than the run was"
     " long."
@@ -50,13 +51,15 @@ STACK_NOTE = (
 class Picture(NamedTuple):
     """One picture. colours: of its labels, drawn in this order.
 
-    thresholds: whether the labels' own ranges are drawn. stacked: whether its labels add up.
+    note: what a reader must know of it.
+    thresholds: whether the label's own ranges are drawn. stacked: whether its labels add up.
     """
 
     name: str
     title: str
     colours: Mapping[str, str]
     unit: str = "s"
+    note: str = ""
     thresholds: bool = False
     stacked: bool = False
 
@@ -66,14 +69,17 @@ def pictures() -> Iterator[Picture]:
     steps = ("dns", *STEPS)
     if len(steps) > len(PALETTE):
         raise ValueError(f"PALETTE lacks colours for {len(steps)} steps")
-    yield Picture("steps", STACK_TITLE, dict(zip(steps, PALETTE)), stacked=True)
+    yield Picture("steps", STACK_TITLE, dict(zip(steps, PALETTE)), note=STACK_NOTE, stacked=True)
     yield Picture("time", "The whole run (seconds)", {"time": BLUE}, thresholds=True)
     days = {"certificate_days": BLUE}
     yield Picture("certificate_days", "Days that the certificate is still valid", days, unit="d")
     for entry in CATALOGUE:
-        title = f"{entry.name} (seconds): {entry.help}"
-        yield Picture(entry.label, title, {entry.label: BLUE}, thresholds=True)
-    yield Picture("domains", "Domains of a run, by their states", COUNTS, "short", stacked=True)
+        curve = {entry.label: BLUE}
+        title = f"{entry.name} (seconds)"
+        yield Picture(entry.label, title, curve, note=entry.help, thresholds=True)
+    yield Picture(
+        "domains", "Domains of a run, by their states", COUNTS, unit="short", stacked=True
+    )
 
 
 def graphite() -> str:
@@ -189,7 +195,7 @@ def _panel(picture: Picture, number: int) -> dict[str, Any]:
         "id": number + 1,
         "type": "timeseries",
         "title": picture.title,
-        "description": STACK_NOTE if picture.name == "steps" else "",
+        "description": picture.note,
         "datasource": _SOURCE,
         "gridPos": {"h": 9, "w": 12, "x": 12 * (number % 2), "y": 9 * (number // 2)},
         "targets": targets,
