@@ -10,7 +10,7 @@ from tests.support.smtp_server import Action, Script, after
 from .icingaweb import icinga_web
 
 DIRECTORY = CHECKOUT / "docs" / "pictures"
-OPTIONS = ("-w", "3", "-c", "10", "--also", "null-sender")
+OPTIONS = ("-w", "rset=0.5", "-w", "15", "-c", "25", "--also", "null-sender")
 
 
 def slowly(script: Script, seconds: float) -> Script:
