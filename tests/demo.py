@@ -35,6 +35,7 @@ class Border(NamedTuple):
 GOOD = Script()
 OPEN_RELAY = Script(rcpt_relay="250 2.1.5 Ok")
 BLOCKED = "554 5.7.1 Service unavailable; Client host [192.0.2.25] blocked using dnsbl.example"
+SMUGGLING = Script(ends=(b"\n.\n", b"\n.\r\n", b"\r\n.\r\n"))
 
 BORDERS = (
     Border("good.example", "refuses whom it should, accepts whom it should", OK, (GOOD, GOOD)),
@@ -73,6 +74,20 @@ BORDERS = (
         "hangs up in the middle of the conversation",
         CRITICAL,
         (Script(rcpt_valid=close),),
+    ),
+    Border(
+        "virus.example",
+        "takes a virus",
+        CRITICAL,
+        (GOOD,),
+        ("--only", "eicar"),
+    ),
+    Border(
+        "smuggling.example",
+        "takes LF.LF and LF.CRLF for the end of a message",
+        CRITICAL,
+        (SMUGGLING,),
+        ("--also", "smuggling"),
     ),
     Border(
         "gone.example",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import email
+import marshal
 import subprocess
 import tarfile
 import zipfile
@@ -53,6 +54,15 @@ def test_no_file_of_the_project_holds_a_virus_in_one_piece() -> None:
     files = _files()
     assert CHECKOUT / "check_smtp_border" / "smtp" / "message.py" in files
     assert [file for file in files if _looks_like_a_virus(file.read_bytes())] == []
+
+
+def test_no_compiled_file_holds_one_either() -> None:
+    """The compiler joins constants, and installing compiles."""
+    sources = {file: file.read_text(encoding="utf-8") for file in _files() if file.suffix == ".py"}
+    compiled = {
+        file: marshal.dumps(compile(source, str(file), "exec")) for file, source in sources.items()
+    }
+    assert [file for file, code in compiled.items() if _looks_like_a_virus(code)] == []
 
 
 def _files() -> list[Path]:
