@@ -180,7 +180,7 @@ def _where(places: Sequence[Place], visited: Sequence[Place]) -> str:
     if not named:
         return ""
     where = shorten(listed([place.label for place in named]), _WHERE_LIMIT)
-    general = not visited or len(named) == len(visited)
+    general = not visited or len(named) == len(visited)  # --only makes no visit
     return where if general else f"{where} ({len(named)} of {len(visited)} addresses)"
 
 

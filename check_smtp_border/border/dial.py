@@ -13,7 +13,7 @@ from check_smtp_border.border.asking import Asked, Question
 from check_smtp_border.border.conversation import Line
 from check_smtp_border.border.facts import Verification
 from check_smtp_border.smtp import ConnectFailed, SessionError, TlsFailed
-from check_smtp_border.smtp.connection import TlsKind
+from check_smtp_border.smtp.connection import TlsFacts, TlsKind
 from check_smtp_border.smtp.reply import DialogueLine, Reply
 from check_smtp_border.smtp.session import Session, out_of_step
 
@@ -94,6 +94,14 @@ class Dial:
     def starttls(self, session: Session) -> None:
         """Say STARTTLS. Raises TurnedAway."""
         _demand("refuses STARTTLS", session.starttls(), "220")
+
+    def dane_handshake(self, session: Session, anchors: bytes = b"") -> TlsFacts:
+        """Shake hands behind the 220 as an MTA does for DANE. Raises TlsFailed.
+
+        anchors: DER certificates of which one must end the chain, b"" to verify nothing.
+        """
+        session.discard_plaintext()
+        return session.handshake(self.line.name, TlsKind.DANE, anchors)
 
     def _connect(self) -> Session:
         self.connections += 1

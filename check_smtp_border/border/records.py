@@ -13,6 +13,7 @@ class Records(NamedTuple):
     name, kind: asked for. canonical_name: where CNAMEs led, `name` where there are none.
     rdata: each record in its wire form, in the order of the answer; () for none.
     secure: a trusted resolver set AD. missing: NXDOMAIN. error: why nothing usable came.
+    late: there was hardly time to ask.
     """
 
     name: str
@@ -22,3 +23,4 @@ class Records(NamedTuple):
     secure: bool = False
     missing: bool = False
     error: str = ""
+    late: bool = False

@@ -18,7 +18,11 @@ except (ImportError, AttributeError):  # dnspython 2.3
 
 import dns.exception
 import dns.flags
+import dns.message
 import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
 import dns.resolver
 
 from check_smtp_border.border.facts import MailDomain, MailHost, Publication
@@ -30,6 +34,8 @@ from check_smtp_border.text import printable
 MAX_HOSTS = 256  # the largest real MX sets have some dozens; bounds time and memory
 _DETAIL_LIMIT = 120
 _PATIENCE_SECONDS = 2.0  # with one nameserver, before the next one is asked
+_LEAST_SECONDS = 0.5  # with less, silence is no fault of the nameservers
+_PAYLOAD = 1232  # octets by UDP that no path has to fragment
 
 
 class NoResolver(Exception):
@@ -41,6 +47,8 @@ class Lookup:
 
     budget: seconds for all questions together. Every question ends by its deadline, a
     `time.monotonic()` value.
+    trusted: the nameservers whose AD bit counts (RFC 4035 4.9.3): those that were named, and
+    those on a loopback address.
     Raises NoResolver where the system's configuration cannot be read or names none.
     """
 
@@ -60,6 +68,11 @@ class Lookup:
         # Two rounds fit into the budget: a silent nameserver must not keep us from the next.
         rounds = 2 * len(self._resolver.nameservers) + 1
         self._resolver.timeout = min(_PATIENCE_SECONDS, budget / rounds)
+        self.trusted = tuple(
+            str(server)
+            for server in self._resolver.nameservers
+            if nameservers or _on_loopback(str(server))
+        )
 
     def mail_domain(self, domain: str, deadline: float) -> MailDomain:
         """Look up the MX (RFC 5321 5.1, RFC 7505); the hosts' addresses are still to be asked."""
@@ -105,25 +118,38 @@ class Lookup:
         return host
 
     def records(self, name: str, kind: str, deadline: float, *, dnssec: bool = False) -> Records:
-        """Ask for records, with the DO bit for `dnssec`; never raises."""
-        if dnssec:
-            self._resolver.use_edns(0, dns.flags.DO, 1232)
+        """Ask for records; never raises.
+
+        dnssec: ask the trusted nameservers alone, of which there must be one, with DO.
+        """
+        resolver = self._validating() if dnssec else self._resolver
+        if kind == "TLSA":
+            _read_tlsa_raw()
+        late = deadline - time.monotonic() < _LEAST_SECONDS
         try:
-            answer = self._ask(name, kind, deadline)
+            answer = self._ask(name, kind, deadline, resolver)
         except dns.resolver.NXDOMAIN as error:
-            secure = any(
-                response.flags & dns.flags.AD for response in error.kwargs["responses"].values()
-            )
+            responses = error.kwargs.get("responses") or {}
+            secure = dnssec and any(map(_authentic, responses.values()))
             return Records(name, kind, name, secure=secure, missing=True)
         except dns.exception.DNSException as error:
-            return Records(name, kind, name, error=_detail(error))
+            return Records(name, kind, name, error=_detail(error), late=late)
         return Records(
             name,
             kind,
             printable(answer.canonical_name.to_text(omit_final_dot=True), 255).lower(),
             tuple(record.to_wire() or b"" for record in answer.rrset or ()),
-            secure=bool(answer.response.flags & dns.flags.AD),
+            secure=dnssec and _authentic(answer.response),
         )
+
+    def _validating(self) -> dns.resolver.Resolver:
+        """The trusted nameservers, asked for what they have validated (RFC 3225)."""
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers = list(self.trusted)
+        resolver.nameserver_ports = self._resolver.nameserver_ports
+        resolver.timeout = self._resolver.timeout
+        resolver.use_edns(0, dns.flags.DO, _PAYLOAD)
+        return resolver
 
     def root_failure(self, deadline: float) -> str:
         """Ask for the root's NS: "" where the resolver answered, else what came instead."""
@@ -135,11 +161,17 @@ class Lookup:
             return _detail(error)
         return ""
 
-    def _ask(self, name: str, kind: str, deadline: float) -> dns.resolver.Answer:
+    def _ask(
+        self,
+        name: str,
+        kind: str,
+        deadline: float,
+        resolver: dns.resolver.Resolver | None = None,
+    ) -> dns.resolver.Answer:
         seconds = deadline - time.monotonic()
         if seconds <= 0:
             raise dns.exception.Timeout
-        return self._resolver.resolve(
+        return (resolver or self._resolver).resolve(
             dns.name.from_text(name),
             kind,
             lifetime=seconds,
@@ -158,6 +190,20 @@ def _detail(error: dns.exception.DNSException) -> str:
 
 def _is_address(nameserver: object) -> bool:
     return bool(canonical_address(str(nameserver).partition("%")[0]))
+
+
+def _on_loopback(address: str) -> bool:
+    return address.startswith("127.") or address.partition("%")[0] == "::1"
+
+
+def _authentic(response: dns.message.Message) -> bool:
+    return bool(response.flags & dns.flags.AD)
+
+
+def _read_tlsa_raw() -> None:
+    """Keep TLSA records as octets: one of an odd length would cost dnspython the whole answer."""
+    classes = dns.rdata._rdata_classes
+    classes[(dns.rdataclass.IN, dns.rdatatype.TLSA)] = dns.rdata.GenericRdata
 
 
 def _address(nameserver: str) -> str:
