@@ -9,17 +9,25 @@ from check_smtp_border.border.facts import Visit
 from check_smtp_border.probes.payload import Payload, Sent, deliver, judge_payload
 from check_smtp_border.probes.sending import Unsent
 from check_smtp_border.settings import Settings
-from check_smtp_border.verdict import Level, Verdict
+from check_smtp_border.verdict import Finding, Level, Verdict
 
 if TYPE_CHECKING:
     from check_smtp_border.border.dial import Dial
 
 FINDINGS = {
-    "virus-accepted": "takes a virus (EICAR) without a word",
-    "virus-discarded": "takes a virus (EICAR) and says that it is thrown away or kept apart",
-    "virus-deferred": "defers a virus (EICAR), so senders try it again for days",
-    "eicar-inconclusive": "answers with nothing that proves anything about viruses",
-    "eicar-untested": "the harmless message was not taken, so no virus was sent",
+    "virus-accepted": Finding("CRITICAL", "takes a virus (EICAR) without a word"),
+    "virus-discarded": Finding(
+        "WARNING", "takes a virus (EICAR) and says that it is thrown away or kept apart"
+    ),
+    "virus-deferred": Finding(
+        "WARNING", "defers a virus (EICAR), so senders try it again for days"
+    ),
+    "eicar-inconclusive": Finding(
+        "WARNING", "answers with nothing that proves anything about viruses"
+    ),
+    "eicar-untested": Finding(
+        "WARNING", "the harmless message was not taken, so no virus was sent"
+    ),
 }
 _VIRUS = Payload("eicar", "a virus (EICAR)", "virus", Level.CRITICAL)
 

@@ -9,17 +9,21 @@ from check_smtp_border.border.facts import Visit
 from check_smtp_border.probes.payload import Payload, Sent, deliver, judge_payload
 from check_smtp_border.probes.sending import Unsent
 from check_smtp_border.settings import Settings
-from check_smtp_border.verdict import Level, Verdict
+from check_smtp_border.verdict import Finding, Level, Verdict
 
 if TYPE_CHECKING:
     from check_smtp_border.border.dial import Dial
 
 FINDINGS = {
-    "spam-accepted": "takes spam (GTUBE) without a word",
-    "spam-discarded": "takes spam (GTUBE) and says that it is thrown away or kept apart",
-    "spam-deferred": "defers spam (GTUBE), so senders try it again for days",
-    "gtube-inconclusive": "answers with nothing that proves anything about spam",
-    "gtube-untested": "the harmless message was not taken, so no spam was sent",
+    "spam-accepted": Finding("WARNING", "takes spam (GTUBE) without a word"),
+    "spam-discarded": Finding(
+        "WARNING", "takes spam (GTUBE) and says that it is thrown away or kept apart"
+    ),
+    "spam-deferred": Finding("WARNING", "defers spam (GTUBE), so senders try it again for days"),
+    "gtube-inconclusive": Finding(
+        "WARNING", "answers with nothing that proves anything about spam"
+    ),
+    "gtube-untested": Finding("WARNING", "the harmless message was not taken, so no spam was sent"),
 }
 _SPAM = Payload("gtube", "spam (GTUBE)", "spam", Level.WARNING)
 

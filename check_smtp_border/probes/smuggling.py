@@ -19,16 +19,22 @@ from check_smtp_border.settings import Settings
 from check_smtp_border.smtp import ConnectionLost, SessionError
 from check_smtp_border.smtp.reason import reason_of
 from check_smtp_border.smtp.reply import Reply
-from check_smtp_border.verdict import Claim, Level, Verdict
+from check_smtp_border.verdict import Claim, Finding, Level, Verdict
 
 if TYPE_CHECKING:
     from check_smtp_border.border.dial import Dial
     from check_smtp_border.smtp.session import Session
 
 FINDINGS = {
-    "smuggling-possible": "takes another sequence than CRLF.CRLF for the end of a message",
-    "smuggling-inconclusive": "does not answer every sequence, or the time was over",
-    "smuggling-untested": "the harmless message was not taken, so no sequence was tried",
+    "smuggling-possible": Finding(
+        "CRITICAL", "takes another sequence than CRLF.CRLF for the end of a message"
+    ),
+    "smuggling-inconclusive": Finding(
+        "WARNING", "does not answer every sequence, or the time was over"
+    ),
+    "smuggling-untested": Finding(
+        "WARNING", "the harmless message was not taken, so no sequence was tried"
+    ),
 }
 # Those that senders do not stuff with a second dot: none of them begins behind a true CRLF.
 SEQUENCES = {

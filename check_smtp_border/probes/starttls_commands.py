@@ -15,16 +15,20 @@ from check_smtp_border.settings import Settings
 from check_smtp_border.smtp import ConnectionLost, ProtocolViolation, SessionError, TlsFailed
 from check_smtp_border.smtp.reason import Reason, reason_of
 from check_smtp_border.smtp.reply import Reply
-from check_smtp_border.verdict import Claim, Level, Verdict
+from check_smtp_border.verdict import Claim, Finding, Level, Verdict
 
 if TYPE_CHECKING:
     from check_smtp_border.border.dial import Dial
     from check_smtp_border.smtp.session import Session
 
 FINDINGS = {
-    "starttls-command-injection": "obeys what was sent in clear behind STARTTLS",
-    "starttls-commands-inconclusive": "does not answer, or the time was over",
-    "starttls-commands-untested": "no clean TLS handshake, so there was nothing to try",
+    "starttls-command-injection": Finding(
+        "CRITICAL", "obeys what was sent in clear behind STARTTLS"
+    ),
+    "starttls-commands-inconclusive": Finding("WARNING", "does not answer, or the time was over"),
+    "starttls-commands-untested": Finding(
+        "WARNING", "no clean TLS handshake, so there was nothing to try"
+    ),
 }
 CLEAR_SECONDS = 0.5  # for octets in clear behind the 220
 SECOND_REPLY_SECONDS = 1.0

@@ -22,6 +22,7 @@ from check_smtp_border.probes.dane.publication import (
     published,
 )
 from check_smtp_border.settings import Settings
+from check_smtp_border.verdict import Finding
 
 if TYPE_CHECKING:
     from check_smtp_border.border.net import Net
@@ -30,13 +31,21 @@ if TYPE_CHECKING:
 __all__ = ["FINDINGS", "judge", "look"]
 
 FINDINGS = {
-    "dane-mismatch": "shows a certificate that no TLSA record fits, so senders do not deliver",
-    "dane-no-tls": "publishes TLSA records, but has no TLS, so senders do not deliver",
-    "dane-lookup-failed": "the lookup of its TLSA records fails, so senders defer all mail",
-    "dane-missing": "records or signatures are missing, so senders do not use DANE",
-    "dane-unusable": "publishes TLSA records that are of no use for mail",
-    "dane-untested": "something kept us from testing DANE",
-    "dane-inconclusive": "DANE could not be tested to its end",
+    "dane-mismatch": Finding(
+        "CRITICAL", "shows a certificate that no TLSA record fits, so senders do not deliver"
+    ),
+    "dane-no-tls": Finding(
+        "CRITICAL", "publishes TLSA records, but has no TLS, so senders do not deliver"
+    ),
+    "dane-lookup-failed": Finding(
+        "CRITICAL", "the lookup of its TLSA records fails, so senders defer all mail"
+    ),
+    "dane-missing": Finding(
+        "WARNING", "records or signatures are missing, so senders do not use DANE"
+    ),
+    "dane-unusable": Finding("WARNING", "publishes TLSA records that are of no use for mail"),
+    "dane-untested": Finding("WARNING", "something kept us from testing DANE"),
+    "dane-inconclusive": Finding("WARNING", "DANE could not be tested to its end"),
 }
 _MOST_HOSTS = 256  # names at addresses; bounds time and memory
 _GIVE_THE_NAME = "an address has no TLSA records, give the name with -H"

@@ -11,7 +11,8 @@ from check_smtp_border.probes.dane.facts import Lack, Published
 
 if TYPE_CHECKING:
     from check_smtp_border.border.net import Net
-    from check_smtp_border.clients.lookup import Lookup, Records
+    from check_smtp_border.border.records import Records
+    from check_smtp_border.clients.lookup import Lookup
 
 _Item = TypeVar("_Item")
 _KINDS = {Family.IPV4: "A", Family.IPV6: "AAAA"}
