@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given
 
-from check_smtp_border import contexts
 from check_smtp_border.border.facts import FailureKind, Visit
 from check_smtp_border.parser import parser
-from check_smtp_border.probes import ALWAYS, CATALOGUE, TIMED, opened
+from check_smtp_border.probes import ALWAYS, CATALOGUE, SLOW, TIMED, opened
 from check_smtp_border.version import __version__
 from tests.probes.test_rooms import OPTIONS, VISITS, everything
 from tests.support.nameserver import NameServer
@@ -41,7 +40,7 @@ def text_of(path: Path) -> str:
 def finding_ids() -> set[str]:
     """The ids of all rooms, and of the thresholds."""
     rooms = [opened(label) for label in (*ALWAYS, *(entry.label for entry in CATALOGUE))]
-    return {id_ for room in (*rooms, contexts) for id_ in room.FINDINGS}
+    return {id_ for room in rooms for id_ in room.FINDINGS} | {*SLOW}
 
 
 def sections() -> list[str]:
