@@ -22,7 +22,16 @@ from nagiosplugin import (
 
 from check_smtp_border.border.facts import Probed, Survey, Visit
 from check_smtp_border.border.resource import Measured
-from check_smtp_border.probes import ALWAYS, LABELS, PER_ADDRESS, TIMED, Entry, asked, opened
+from check_smtp_border.probes import (
+    ALWAYS,
+    LABELS,
+    PER_ADDRESS,
+    TIMED,
+    Entry,
+    asked,
+    opened,
+    visits_addresses,
+)
 from check_smtp_border.probes.wording import untested
 from check_smtp_border.safety import attempt
 from check_smtp_border.settings import Settings, Threshold
@@ -117,9 +126,11 @@ class ProbeContext(Context):
 
 def only_unknown(survey: Survey, settings: Settings) -> Iterator[Verdict]:
     """The domain under --only: what makes UNKNOWN, and what leaves the probes nothing to ask."""
+    # Where nobody is visited by design, one host of several that is left out hides no finding.
+    looked_at = not visits_addresses(settings) and any(host.addresses for host in survey.hosts)
     for verdict in opened("domain").judge(survey, settings):
         if verdict.level is Level.UNKNOWN:
-            yield verdict
+            yield verdict._replace(level=Level.WARNING) if looked_at else verdict
         elif verdict.finding and not survey.visits and verdict.level is Level.CRITICAL:
             for entry in asked(settings):
                 if entry.scope in PER_ADDRESS:

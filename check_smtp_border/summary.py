@@ -51,10 +51,9 @@ class BorderSummary(Summary):
             verdicts, key=lambda one: (-one.level, ranks.get(one.finding, len(ranks)))
         )
         visited = [seen.place for seen in _visits(results)]
-        findings = _joined(_findings(worst_first), visited)
-        level = worst_first[0].level
-        room = room_for(level.name) - len(f"{self._settings.domain}: (+{len(findings)} more)")
-        texts = [finding.said(room) for finding in findings]
+        findings, level = _findings(worst_first), worst_first[0].level
+        room = _room(self._settings.domain, len(findings), level)
+        texts = [finding.said(room) for finding in _joined(findings, visited, room)]
         return _fit(self._settings.domain, texts, level)
 
     def verbose(self, results: Results) -> list[str]:
@@ -113,7 +112,7 @@ class _Finding(NamedTuple):
     def said(self, room: int) -> str:
         """Where, what was tried and what came back, and the ids, in at most `room` characters.
 
-        The quotes are cut first, then the names of the hosts.
+        The quotes are cut first, then the names of the hosts, last the other words; never an id.
         """
         aim = room - LINE_LIMIT + _LINE_AIM * len(self.verdicts)
         text = self._said(self.where, QUOTE_LIMIT)
@@ -126,12 +125,20 @@ class _Finding(NamedTuple):
         if len(text) > room and self.where:
             where = shorten(self.where, max(3, len(self.where) - (len(text) - room)))
             text = self._said(where, _LEAST_QUOTE)
-        return shorten(text, room)
+            if len(text) > room:
+                excess = len(text) - room
+                longest = max(len(one.words(_LEAST_QUOTE)) for one in self.verdicts)
+                text = self._said(where, _LEAST_QUOTE, max(3, longest - excess))
+        return text
 
-    def _said(self, where: str, quote_limit: int) -> str:
+    def fits(self, room: int) -> bool:
+        """Whether `room` characters hold it with short quotes, and all else as it is."""
+        return len(self._said(self.where, _LEAST_QUOTE)) <= room
+
+    def _said(self, where: str, quote_limit: int, limit: int = _LONG_LINE_LIMIT) -> str:
         each = "each " if len(self.places) > 1 and where else ""
         parts = [
-            f"{each}{printable(one.words(quote_limit), _LONG_LINE_LIMIT)} [{ids}]"
+            f"{each}{printable(one.words(quote_limit), limit)} [{ids}]"
             for one, ids in self._with_ids()
         ]
         return " ".join(filter(None, (where, ", and ".join(parts))))
@@ -162,16 +169,25 @@ def _findings(worst_first: Sequence[Verdict]) -> list[_Finding]:
     ]
 
 
-def _joined(findings: Sequence[_Finding], visited: Sequence[Place]) -> list[_Finding]:
-    """Findings of one level at the same places are said behind one naming of these."""
-    joined: dict[tuple[object, ...], _Finding] = {}
-    for number, one in enumerate(findings):
-        named = bool(one.places[0].address)
-        key = (one.verdicts[0].level, one.places if named else number)
-        before = joined.get(key)
-        verdicts = (*before.verdicts, *one.verdicts) if before else one.verdicts
-        joined[key] = _Finding(verdicts, one.places, _where(one.places, visited))
-    return list(joined.values())
+def _joined(findings: Sequence[_Finding], visited: Sequence[Place], room: int) -> list[_Finding]:
+    """Findings of one level at the same places are said behind one naming of these.
+
+    Where line 1 has no room for all of them, they stand apart, so that they are counted.
+    """
+    joined: list[_Finding] = []
+    latest: dict[tuple[object, ...], int] = {}
+    for one in findings:
+        one = one._replace(where=_where(one.places, visited))
+        key = (one.verdicts[0].level, one.places)
+        if one.where and key in latest:
+            before = joined[latest[key]]
+            both = before._replace(verdicts=(*before.verdicts, *one.verdicts))
+            if both.fits(room):
+                joined[latest[key]] = both
+                continue
+        latest[key] = len(joined)
+        joined.append(one)
+    return joined
 
 
 def _where(places: Sequence[Place], visited: Sequence[Place]) -> str:
@@ -218,10 +234,15 @@ def _claimed(who: str, plural: bool, claims: Sequence[Claim]) -> str:
     return " ".join(filter(None, (who, deeds)))
 
 
+def _room(domain: str, findings: int, level: Level) -> int:
+    """How many characters of line 1 a finding may take behind the domain."""
+    return room_for(level.name) - len(f"{domain}: ") - len(f" (+{findings} more)")
+
+
 def _fit(domain: str, parts: Sequence[str], level: Level) -> str:
     """The domain, and as many parts as line 1 has room for; the others are counted."""
     room = room_for(level.name)
-    line = f"{domain}: {shorten(parts[0], room - len(domain) - 2 - len(f' (+{len(parts)} more)'))}"
+    line = f"{domain}: {shorten(parts[0], _room(domain, len(parts), level))}"
     for index, part in enumerate(parts[1:], start=1):
         more = len(parts) - index - 1
         tail = f" (+{more} more)" if more else ""

@@ -36,7 +36,6 @@ class Publication(enum.Enum):
     NO_DOMAIN = "NXDOMAIN"
     DOMAIN_FAILED = "no usable answer for the domain, though the resolver works"
     RESOLVER_FAILED = "no usable answer for anything"
-    NO_RESOLVER = "no usable resolver configuration on this host"
 
 
 class MailHost(NamedTuple):

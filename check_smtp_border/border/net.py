@@ -37,7 +37,7 @@ class Net(NamedTuple):
         return self._replace(deadline=now + (self.deadline - now) / waiting)
 
     def lookup(self) -> Lookup:
-        """Return the run's resolver. Raises NoResolver where this host has none."""
+        """Return the run's resolver."""
         from check_smtp_border.clients.lookup import Lookup
 
         return Lookup(self.settings.nameservers, self.settings.timeout)
@@ -50,12 +50,7 @@ class Net(NamedTuple):
 
     def validating_lookup(self) -> Lookup | str:
         """Return the run's resolver, or in words why it has no nameserver whose AD bit counts."""
-        from check_smtp_border.clients.lookup import Lookup, NoResolver
-
-        try:
-            lookup = Lookup(self.settings.nameservers, self.settings.timeout)
-        except NoResolver as error:
-            return f"no usable resolver configuration, give --nameserver: {error}"
+        lookup = self.lookup()
         if not lookup.trusted:
             return "no resolver to trust: run one on this host, or name one with --nameserver"
         return lookup

@@ -12,7 +12,6 @@ from check_smtp_border.names import Family
 
 if TYPE_CHECKING:
     from check_smtp_border.border.net import Net
-    from check_smtp_border.clients.lookup import Lookup
 
 _PATIENCE_SECONDS = 10.0  # with one question; resolvers give up on dead nameservers earlier
 
@@ -26,15 +25,7 @@ class Questioner:
     def __init__(self, net: Net, domain: MailDomain | None) -> None:
         self.failure = _known_failure(domain)
         self._deadline = net.deadline
-        self._lookup: Lookup | None = None
-        if self.failure:
-            return
-        from check_smtp_border.clients.lookup import NoResolver
-
-        try:
-            self._lookup = net.lookup()
-        except NoResolver as error:
-            self.failure = _no_configuration(str(error))
+        self._lookup = None if self.failure else net.lookup()
 
     def records(self, name: str, kind: str) -> Records:
         """Ask; a silent nameserver takes half of the time left, 10 s at most. Never raises."""
@@ -67,14 +58,8 @@ def _known_failure(domain: MailDomain | None) -> str:
     """What looking up the border's hosts has shown already."""
     if domain and domain.publication is Publication.RESOLVER_FAILED:
         return _fails(domain.detail)
-    if domain and domain.publication is Publication.NO_RESOLVER:
-        return _no_configuration(domain.detail)
     return ""
 
 
 def _fails(detail: str) -> str:
     return f"nothing could be looked up, {detail}"
-
-
-def _no_configuration(detail: str) -> str:
-    return f"no usable resolver configuration, give --nameserver: {detail}"

@@ -39,8 +39,9 @@ def take_survey(settings: Settings) -> Survey:
     net = Net(settings, started, started + settings.timeout)
     visits, probed = _visit_and_look(domain, hosts, net)
     found = survey(domain, hosts, visits, settings)
-    for entry in _behind_the_visits(settings):
-        probed += _looked([entry], found, net)
+    behind = _behind_the_visits(settings)
+    for number, entry in enumerate(behind):  # none may starve those behind it
+        probed += _looked([entry], found, net.share(len(behind) - number))
     if domain or any(not canonical_address(host.name) for host in hosts):
         found = found._replace(dns_seconds=looked_up - started)
     return found._replace(probed=probed, seconds=time.monotonic() - started)

@@ -32,14 +32,13 @@ from check_smtp_border.settings import Nameserver
 from check_smtp_border.text import printable
 
 MAX_HOSTS = 256  # the largest real MX sets have some dozens; bounds time and memory
+_RESOLV_CONF = "/etc/resolv.conf"
+_RESOLV_CONF_OCTETS = 64 * 1024
+_MOST_NAMESERVERS = 3  # resolv.conf(5): MAXNS
 _DETAIL_LIMIT = 120
 _PATIENCE_SECONDS = 2.0  # with one nameserver, before the next one is asked
 _LEAST_SECONDS = 0.5  # with less, silence is no fault of the nameservers
 _PAYLOAD = 1232  # octets by UDP that no path has to fragment
-
-
-class NoResolver(Exception):
-    """No nameserver is configured on this host."""
 
 
 class Lookup:
@@ -49,22 +48,14 @@ class Lookup:
     `time.monotonic()` value.
     trusted: the nameservers whose AD bit counts (RFC 4035 4.9.3): those that were named, and
     those on a loopback address.
-    Raises NoResolver where the system's configuration cannot be read or names none.
     """
 
     def __init__(self, nameservers: Sequence[Nameserver], budget: float) -> None:
-        try:
-            self._resolver = dns.resolver.Resolver(configure=not nameservers)
-        except (dns.exception.DNSException, OSError, ValueError) as error:
-            raise NoResolver(printable(str(error))) from None
-        # A URL there would mean DNS over HTTPS, which minds no deadline.
-        if not all(_is_address(server) for server in self._resolver.nameservers):
-            raise NoResolver("a nameserver there is no address")
-        if nameservers:
-            self._resolver.nameservers = [server.address for server in nameservers]
-            self._resolver.nameserver_ports = {
-                server.address: server.port for server in nameservers
-            }
+        self._resolver = dns.resolver.Resolver(configure=False)
+        self._resolver.nameservers = [
+            server.address for server in nameservers
+        ] or system_nameservers()
+        self._resolver.nameserver_ports = {server.address: server.port for server in nameservers}
         # Two rounds fit into the budget: a silent nameserver must not keep us from the next.
         rounds = 2 * len(self._resolver.nameservers) + 1
         self._resolver.timeout = min(_PATIENCE_SECONDS, budget / rounds)
@@ -188,8 +179,23 @@ def _detail(error: dns.exception.DNSException) -> str:
     return printable("; ".join(outcomes) or f"our resolver {_outcome(error)}", _DETAIL_LIMIT)
 
 
-def _is_address(nameserver: object) -> bool:
-    return bool(canonical_address(str(nameserver).partition("%")[0]))
+def system_nameservers() -> list[str]:
+    """The nameservers of this host, as glibc reads them: lines that are none are passed over.
+
+    dnspython refuses a file that glibc takes, and takes URLs, which mind no deadline.
+    """
+    try:
+        with open(_RESOLV_CONF, encoding="latin-1") as file:
+            lines = file.read(_RESOLV_CONF_OCTETS).splitlines()
+    except OSError:
+        lines = []
+    words = (line.split() for line in lines if line.startswith("nameserver"))
+    named = [two[1] for two in words if len(two) > 1 and two[0] == "nameserver"]
+    return [one for one in named if _is_address(one)][:_MOST_NAMESERVERS] or ["127.0.0.1"]
+
+
+def _is_address(nameserver: str) -> bool:
+    return bool(canonical_address(nameserver.partition("%")[0]))
 
 
 def _on_loopback(address: str) -> bool:

@@ -1,4 +1,4 @@
-"""What rooms read out of DNS records, and how they say that something was not tested. Pure."""
+"""What rooms read out of DNS records, and how they say that our resolver fails. Pure."""
 
 from __future__ import annotations
 
@@ -31,16 +31,8 @@ def resolver_failed(words: str, name: str, survey: Survey, settings: Settings) -
     """Our resolver fails: this side's fault, said once for all that asks DNS."""
     place = Place(settings.domain)
     publication = survey.domain.publication if survey.domain else None
-    if publication in (Publication.RESOLVER_FAILED, Publication.NO_RESOLVER):
+    if publication is Publication.RESOLVER_FAILED:
         text = f"{name} not tested, {words}"  # the domain's own finding says it
         return Verdict(Level.OK, place, text, untested=True)
     level = Level.WARNING if survey.visits else Level.UNKNOWN
     return Verdict(level, place, words, "resolver-failed", ("resolver-failed",))
-
-
-def untested(name: str, place: Place, cause: str, settings: Settings) -> Verdict:
-    """Nothing was learnt there. Beside the conversation, its own finding says why."""
-    if not settings.only:
-        return Verdict(Level.OK, place, f"{name} not tested, {cause}", untested=True)
-    text = f"not tested, {cause}"
-    return Verdict(Level.WARNING, place, text, f"{name}-untested", ("untested", cause))

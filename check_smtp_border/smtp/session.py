@@ -292,9 +292,8 @@ class Session:
 
 
 def out_of_step(replies: Sequence[Reply]) -> bool:
-    """True where the replies behind QUIT show that an earlier one was answered twice.
+    """Whether the replies behind QUIT show that an earlier command was answered twice.
 
-    The first one is not QUIT's 221 and another one stands behind it: no reply of the session
-    is known to be its command's. One odd reply alone is no sign of it.
+    One odd reply alone is no sign of it; 221 is QUIT's own.
     """
     return len(replies) > 1 and replies[0].code != "221"

@@ -96,8 +96,21 @@ def test_without_tls_there_is_no_certificate_to_judge(tls: Tls | None) -> None:
 def test_the_verification_of_a_certificate_is_judged(
     verification: Verification, level: Level, text: str
 ) -> None:
-    seen = visited(tls=UNDER_TLS, verification=verification)
+    seen = visited(tls=UNDER_TLS, verifications={"mx1.example.com": verification})
     (verdict,) = judged("certificate", seen, verify_certificate=True)
     assert (verdict.level, verdict.text) == (level, text)
     assert verdict.finding == ("certificate-unverified" if level else "")
     assert bool(verdict.claim) is (level is OK)
+
+
+def test_each_name_of_an_address_is_verified_and_the_fifth_is_a_note() -> None:
+    names = tuple(f"mx{number}.example.com" for number in range(1, 6))
+    verifications = {name: Verification() for name in names[:4]}
+    verifications[names[1]] = Verification(untrusted=True, error="hostname mismatch")
+    seen = visited("192.0.2.1", *names, tls=UNDER_TLS, verifications=verifications)
+    verdicts = judged("certificate", seen, verify_certificate=True)
+    (wrong,) = [one for one in verdicts if one.finding]
+    assert (wrong.level, "for mx2.example.com: hostname" in wrong.text) == (Level.CRITICAL, True)
+    assert [one.text for one in verdicts if one.untested] == [
+        "certificate not verified for mx5.example.com: too many names at one address"
+    ]

@@ -49,7 +49,6 @@ def of_domain(publication: Publication, *hosts: MailHost, **changes: Any) -> Ver
         (Publication.NO_DOMAIN, (), CRITICAL, "domain-missing", "NXDOMAIN"),
         (Publication.DOMAIN_FAILED, (), CRITICAL, "dns-failed", "answered SERVFAIL"),
         (Publication.RESOLVER_FAILED, (), UNKNOWN, "resolver-failed", "answered SERVFAIL"),
-        (Publication.NO_RESOLVER, (), UNKNOWN, "resolver-failed", "give --nameserver"),
     ],
 )
 def test_what_a_domain_publishes_is_judged(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.support.plugin import CRITICAL, OK, WARNING, Run
+from tests.support.plugin import CRITICAL, OK, WARNING, Run, assert_clean, run
 
 from .border import USERS, Border, look_at
 
@@ -17,7 +17,9 @@ def look_for(border: Border, probes: str, state: int, *findings: str) -> Run:
     """Judge these probes alone; nobody but the valid user may get anything of it."""
     before = len(border.messages())
     others = len(border.messages()) - len(_of_the_valid_user(border))
-    result = look_at(border, "-t", "60", "--only", probes)
+    options = ("-v", "-F", "monitor.example", "-t", "60", "--only", probes)
+    result = run(*border.door, *options, border.valid_user, seconds=70)
+    assert_clean(result)
     assert (result.state, result.findings) == (state, list(findings))
     assert border.mailbox(USERS[0])
     assert len(border.messages()) > before

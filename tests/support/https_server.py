@@ -17,6 +17,8 @@ from collections.abc import Callable
 from typing import TypeVar, Union
 
 Answer = Union[bytes, Callable[[socket.socket], None]]
+# How it goes over to TLS; None = not at all, a callable gets the socket instead.
+Tls = Union[ssl.SSLContext, Callable[[socket.socket], None], None]
 _CLONE_NEWNET = 0x40000000
 
 _Outcome = TypeVar("_Outcome")
@@ -87,16 +89,11 @@ def flood(chunk: bytes) -> Answer:
 
 
 class HttpsServer:
-    """Answers every request with `answer`; requests: the heads of those that came.
+    """Answers every request with `answer`; requests: the heads of those that came."""
 
-    context: None to speak no TLS.
-    """
-
-    def __init__(
-        self, answer: Answer, context: ssl.SSLContext | None, address: str = "127.0.0.1"
-    ) -> None:
+    def __init__(self, answer: Answer, tls: Tls, address: str = "127.0.0.1") -> None:
         self._answer = answer
-        self._context = context
+        self._tls = tls
         self.requests: list[bytes] = []
         self._stopping = threading.Event()
         self._socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
@@ -129,9 +126,11 @@ class HttpsServer:
 
     def _serve(self, sock: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            if self._context:
-                sock = self._context.wrap_socket(sock, server_side=True)
+            if isinstance(self._tls, ssl.SSLContext):
+                sock = self._tls.wrap_socket(sock, server_side=True)
                 self._talking.append(sock)
+            elif self._tls:
+                self._tls(sock)
             head = b""
             while b"\r\n\r\n" not in head:
                 data = sock.recv(4096)

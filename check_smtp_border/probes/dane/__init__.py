@@ -55,7 +55,8 @@ def look(survey: Survey, net: Net, settings: Settings) -> Sequence[Dane]:
     """Ask DNS, then connect to each name at each of its addresses that has TLSA records."""
     lookup = net.validating_lookup()
     hosts = [host for host in survey.hosts if host.name != "."]
-    named = [host for host in hosts if not canonical_address(host.name)]
+    # An MX that looks like an address is a name without one.
+    named = [host for host in hosts if not (settings.hostnames and canonical_address(host.name))]
     unnamed = [
         Host(host.name, host.name, Published(host.name, untested=_GIVE_THE_NAME))
         for host in hosts

@@ -57,7 +57,9 @@ def _handshake(dial: Dial, known: bytes = b"") -> Shown:
             return _inside(dial, session, known)
     except SessionError as error:
         no_route = isinstance(error, ConnectFailed) and error.no_route
-        return Shown(untested=str(error), no_route=no_route)
+        seconds = dial.line.settings.timeout
+        more = f" (give --timeout more than {seconds:g})" if _hurried(error) else ""
+        return Shown(untested=f"{error}{more}", no_route=no_route)
 
 
 def _inside(dial: Dial, session: Session, known: bytes) -> Shown:
@@ -65,13 +67,18 @@ def _inside(dial: Dial, session: Session, known: bytes) -> Shown:
         dial.starttls(session)
         facts = dial.dane_handshake(session, known)
     except SessionError as error:
-        if isinstance(error, TlsFailed) and error.untrusted and known:
+        untrusted = isinstance(error, TlsFailed) and error.untrusted
+        if untrusted and known:
             return Shown(distrust=str(error))
-        ours = error.waited is not None and error.waited < _PATIENCE_SECONDS
-        if ours or error.stage is Stage.BEFORE_COMMAND:
+        # A name that TLS cannot say, our own haste, and a server that had left before.
+        if untrusted or _hurried(error) or error.stage is Stage.BEFORE_COMMAND:
             raise
         return Shown(no_tls=str(error))
     return Shown(facts.chain, anchored=bool(known), names=facts.names)
+
+
+def _hurried(error: SessionError) -> bool:
+    return error.waited is not None and error.waited < _PATIENCE_SECONDS
 
 
 def _anchors(

@@ -57,7 +57,7 @@ def published(
     bases: dict[Family, tuple[str, ...]] = {}
     for family in families:
         answer = lookup.records(host.name, _KINDS[family], addresses_until, dnssec=True)
-        alias = answer.canonical_name != host.name.lower()
+        alias = answer.canonical_name.lower() != host.name.lower()
         if alias and not answer.secure and not answer.error:
             # The first alias can be signed where what it leads to is not (RFC 7672 2.2.2).
             answer = lookup.records(host.name, "CNAME", addresses_until, dnssec=True)

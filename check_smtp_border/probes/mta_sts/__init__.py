@@ -9,7 +9,8 @@ from check_smtp_border.border.facts import MailHost, Survey, Verification
 from check_smtp_border.border.records import Records
 from check_smtp_border.names import listed
 from check_smtp_border.probes.mta_sts.policy import Invalid, Policy, check_record, parsed
-from check_smtp_border.probes.published import resolver_failed, tagged, untested
+from check_smtp_border.probes.published import resolver_failed, tagged
+from check_smtp_border.probes.wording import untested
 from check_smtp_border.settings import Settings
 from check_smtp_border.verdict import Claim, Finding, Level, Place, Verdict
 
