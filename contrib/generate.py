@@ -74,6 +74,12 @@ DISTURBS = {
 }
 
 
+NOTHING_PROVED = """\
+Every probe that could prove nothing says so, as WARNING: `NAME-untested` where what it is compared
+with was not right (with `--also` the conversation says that already, and the probe is silent), and
+`NAME-inconclusive` where the answers prove nothing or the time was over."""
+
+
 class Argument(NamedTuple):
     """One argument of the CheckCommand, with the words of Icinga and of the Director.
 
@@ -200,7 +206,7 @@ def probes() -> str:
 def states() -> str:
     """Every finding with its states: what every run can report, then what the probes add.
 
-    That a probe could not be asked is the same in all of them, and said once in README's words.
+    That a probe proves nothing is the same in all of them, and said once.
     """
     always = {id_: one for room in ALWAYS for id_, one in opened(room).FINDINGS.items()}
     rows = ["| finding | state | what it says |\n|---|---|---|\n"]
@@ -214,6 +220,7 @@ def states() -> str:
         for id_, one in opened(entry.label).FINDINGS.items()
         if id_ not in (f"{entry.name}-untested", f"{entry.name}-inconclusive")
     ]
+    rows.append(f"\n{NOTHING_PROVED}\n")
     return "".join(rows)
 
 
