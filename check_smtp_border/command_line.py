@@ -188,7 +188,9 @@ def _family(given: argparse.Namespace) -> Family:
 def _tls_use(given: argparse.Namespace) -> TlsUse:
     if given.no_starttls:
         return TlsUse.NEVER
-    demanded = given.starttls or given.certificate_days or given.verify_certificate
+    # Beside --only the certificate is not judged: its options may stand there without effect.
+    judged = not given.only and (given.certificate_days or given.verify_certificate)
+    demanded = given.starttls or judged
     return TlsUse.DEMANDED if demanded else TlsUse.OFFERED
 
 

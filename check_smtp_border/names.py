@@ -29,6 +29,11 @@ def canonical_address(text: str) -> str | None:
     return None
 
 
+def written_address(octets: bytes) -> str:
+    """Return an IP address of 4 or 16 octets as `inet_ntop` writes it."""
+    return socket.inet_ntop(socket.AF_INET6 if len(octets) == 16 else socket.AF_INET, octets)
+
+
 def family_of(address: str) -> Family:
     """The family of an IP address."""
     return Family.IPV6 if ":" in address else Family.IPV4

@@ -21,13 +21,7 @@ def unusable_store(settings: Settings) -> str | None:
     verifies = settings.verify_certificate and not settings.only
     if path is None or not (verifies or asked.intersection(_PROBES)):
         return None
-    import ssl
+    from check_smtp_border.smtp.tls import why_no_store  # costly, and rarely needed
 
-    where = f"{_VARIABLE} ({printable(path, 120)})"
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
-    except ssl.SSLError:
-        return f"{where} holds no certificate"
-    except OSError as error:
-        return f"{where} cannot be read: {printable(error.strerror or str(error)).lower()}"
-    return None
+    wrong = why_no_store(path)
+    return f"{_VARIABLE} ({printable(path, 120)}) {wrong}" if wrong else None

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from nagiosplugin import Results, Summary
 
-from check_smtp_border.border.facts import Survey, Visit
+from check_smtp_border.border.facts import Probed, Survey, Visit
 from check_smtp_border.contexts import Judged
 from check_smtp_border.names import enumerated, listed
 from check_smtp_border.probes import TIMED, urgency
 from check_smtp_border.settings import Settings
+from check_smtp_border.smtp.reply import DialogueLine
 from check_smtp_border.text import (
     LINE_LIMIT,
     QUOTE_LIMIT,
@@ -70,6 +71,7 @@ class BorderSummary(Summary):
         if self._settings.verbose >= 2:
             for seen in visits:
                 lines += _dialogue_lines(seen)
+            lines += _dialogues_of_domain(_survey(results).probed, self._settings)
         if self._settings.verbose >= 3:
             lines += [line for verdict in verdicts for line in verdict.details]
         return [printable(line, _LONG_LINE_LIMIT) for line in lines]
@@ -210,10 +212,14 @@ def _verdicts(results: Results) -> list[Verdict]:
     return [verdict for judged in _judged(results) for verdict in judged.verdicts]
 
 
-def _visits(results: Results) -> tuple[Visit, ...]:
+def _survey(results: Results) -> Survey:
     metrics = (judged.metric for judged in _judged(results))
     surveys = (metric.value for metric in metrics if metric and isinstance(metric.value, Survey))
-    return next(surveys).visits
+    return next(surveys)
+
+
+def _visits(results: Results) -> tuple[Visit, ...]:
+    return _survey(results).visits
 
 
 def _heard(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, str]]:
@@ -271,4 +277,16 @@ def _dialogue_lines(seen: Visit) -> Iterator[str]:
     for name, dialogue in parts:
         if dialogue:
             yield f"dialogue with {seen.label}{name.replace('_', '-')}"
-        yield from (f"{line.seconds:.3f}s {line.who}: {line.text}" for line in dialogue)
+        yield from _lines(dialogue)
+
+
+def _dialogues_of_domain(probed: Sequence[Probed], settings: Settings) -> Iterator[str]:
+    """Of the probes that are asked once for the domain; each connection says where it goes."""
+    for one in probed:
+        if one.dialogue:
+            yield f"dialogues for {settings.domain}, {one.label.replace('_', '-')}"
+        yield from _lines(one.dialogue)
+
+
+def _lines(dialogue: Sequence[DialogueLine]) -> Iterator[str]:
+    return (f"{line.seconds:.3f}s {line.who}: {line.text}" for line in dialogue)

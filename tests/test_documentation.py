@@ -79,7 +79,7 @@ def test_a_section_says_what_it_means_how_to_see_it_and_how_to_mend_it(finding: 
     said = re.findall(r"\*\*([A-Z][a-z ]+)\*\*", "\n".join(rest))
     assert first.startswith("\n**State**: ") or first.startswith("**State**: ")
     assert [word for word in said if word in ORDER] in (ORDER[:4], [*ORDER[:2], ORDER[4]])
-    assert all(re.match(r"\n?(\*\*|- )", part) for part in rest)
+    assert all(re.match(r"\n?(\*\*|- |```)", part) for part in rest)
 
 
 ORDER = ["Means", "See", "Causes", "Mend", "Causes and mending"]

@@ -44,7 +44,7 @@ ACQUISITION = sorted(
 PURE_SMTP = ("smtp", "smtp.reply", "smtp.reason", "smtp.reason_table", "smtp.message")
 PURE = [
     *("text", "names", "settings", "arguments", "verdict", "safety"),
-    *("border.facts", "border.asking", "border.script", "probes", *ROOMS),
+    *("border.facts", "border.asking", "border.records", "border.script", "probes", *ROOMS),
     *("smtp.reply", "smtp.reason", "smtp.reason_table"),
     "smtp.reason_table",
 ]
@@ -55,6 +55,7 @@ WITHOUT_IO = {
 # What a room may know; its errors and packages are as pure as it is.
 OF_A_ROOM = {
     *("names", "text", "settings", "arguments", "verdict", "border.facts", "border.asking"),
+    "border.records",
     *(*PURE_SMTP, "probes", *ROOMS),
 }
 # Who alone may import what.

@@ -121,7 +121,8 @@ class Plan:
         """The server left, or is treated as if: the next connection takes half as many."""
         self._ended, self.why = True, why
         if self._put:
-            self._most = max(1, self._put // 2)
+            took = min(self._most, max(MOST_REFUSALS, self._put))
+            self._most = max(1, took // 2)
 
     def finish(self, *, out_of_step: bool = False) -> None:
         """The connection is closed. out_of_step: none of its replies can be trusted."""

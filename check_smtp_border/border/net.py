@@ -25,11 +25,13 @@ class Net(NamedTuple):
     """What a room that looks at the whole domain may use.
 
     started, deadline: `time.monotonic()` values; everything ends by the second.
+    dials: where the ways that were dialled are noted, for their dialogues.
     """
 
     settings: Settings
     started: float
     deadline: float
+    dials: list[Dial] | None = None
 
     def share(self, waiting: int) -> Net:
         """Return the same for one of so many that follow each other: its part of the time left."""
@@ -58,7 +60,10 @@ class Net(NamedTuple):
     def dial(self, address: str, name: str, *, tls: bool = False) -> Dial:
         """Return the way to connect to `address`, with `name` as SNI."""
         line = Line(address, name, self.settings, self.started, self.deadline)
-        return Dial(line, tls=tls)
+        dial = Dial(line, tls=tls)
+        if self.dials is not None:
+            self.dials.append(dial)
+        return dial
 
     def fetch(self, host: str, path: str, dns: Questioner) -> tuple[bytes, str]:
         """Return the text at `https://host/path`, or why there is none, in words."""

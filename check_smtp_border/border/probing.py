@@ -56,7 +56,11 @@ def _answered_already(entry: Entry, seen: Visit, settings: Settings) -> bool:
 def probe_domain(entry: Entry, survey: Survey, net: Net) -> Probed:
     """Ask a probe that looks at the whole domain."""
     room = cast(DomainRoom, opened(entry.label))
-    return _asked(entry, net, lambda: room.look(survey, net, net.settings))
+    net = net._replace(dials=[])
+    probed = _asked(entry, net, lambda: room.look(survey, net, net.settings))
+    return probed._replace(
+        dialogue=tuple(line for dial in net.dials or () for line in dial.dialogue)
+    )
 
 
 def domain_probes(settings: Settings) -> tuple[Entry, ...]:

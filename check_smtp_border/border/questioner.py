@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from typing import TYPE_CHECKING
 
 from check_smtp_border.border.facts import MailDomain, Publication
 from check_smtp_border.border.records import Records
-from check_smtp_border.names import Family
+from check_smtp_border.names import Family, written_address
 
 if TYPE_CHECKING:
     from check_smtp_border.border.net import Net
@@ -37,11 +36,7 @@ class Questioner:
         kinds = {"A": Family.IPV4, "AAAA": Family.IPV6}
         asked = [kind for kind, of in kinds.items() if family in (Family.ANY, of)]
         answers = [self.records(name, kind) for kind in asked]
-        found = [
-            socket.inet_ntop(socket.AF_INET6 if len(raw) == 16 else socket.AF_INET, raw)
-            for answer in answers
-            for raw in sorted(answer.rdata)
-        ]
+        found = [written_address(raw) for answer in answers for raw in sorted(answer.rdata)]
         return found, next((answer.error for answer in answers if answer.error), "")
 
     def note_failure(self) -> None:

@@ -67,8 +67,8 @@ def only_at(connection: int, place: int, said: str | tuple[str, str], other: str
         (only_at(0, 0, SYNTAX), ["a,b,c,d,e", "f,g"], ""),
         # A refusal stands whatever becomes of the connection behind it.
         (only_at(0, 0, (NO, "500 5.5.1 What?")), ["a", "b,c,d,e,f", "g"], ""),
-        (only_at(0, 1, (NO, LEAVES)), ["a,b", "c", "d", "e", "f", "g"], ""),
-        # Half as many as were put, from the unanswered one on.
+        (only_at(0, 1, (NO, LEAVES)), ["a,b", "c,d", "e,f", "g"], ""),
+        # Half as many as a connection took, from the unanswered one on.
         (only_at(0, 3, LEAVES), ["a,b,c,d", "d,e", "f,g"], ""),
         (only_at(0, 4, "421 4.7.0 Too many errors"), ["a,b,c,d,e", "e,f", "g"], ""),
         (only_at(0, 3, RATE), ["a,b,c,d", "d,e", "f,g"], ""),
@@ -78,12 +78,18 @@ def only_at(connection: int, place: int, said: str | tuple[str, str], other: str
         (only_at(0, 3, (YES, "554 5.7.1 No")), ["a,b,c,d", "d,e,f,g"], ""),
         (only_at(0, 3, (YES, "421 4.4.2 Bye")), ["a,b,c,d", "d,e", "f,g"], ""),
         (only_at(0, 3, (YES, LEAVES)), ["a,b,c,d", "d,e", "f,g"], ""),
+        # chasquid leaves at the third error of every connection.
+        (
+            lambda connection, place, recipient: "421 4.5.0 Too many errors" if place == 2 else NO,
+            ["a,b,c", "c,d", "e,f", "g"],
+            "",
+        ),
         # Two connections in a row without an answer.
         (always(LEAVES), ["a", "a"], "abcdefg"),
         (always(RATE), ["a", "a"], "abcdefg"),
         (always("MAIL 550 5.7.1 No"), ["a", "a"], "abcdefg"),
         (always((YES, "500 5.5.1 What?")), ["a", "a"], "abcdefg"),
-        (only_at(0, 0, LEAVES), ["a", "a", "b", "c", "d", "e", "f", "g"], ""),
+        (only_at(0, 0, LEAVES), ["a", "a,b", "c,d", "e,f", "g"], ""),
         # Twice at most: what the server leaves at is given up.
         (
             lambda connection, place, recipient: LEAVES if recipient == "c" else NO,
@@ -139,3 +145,10 @@ def test_a_connection_that_does_not_come_about_takes_no_question_its_turn() -> N
     plan.lost("connection refused")
     plan.finish()
     assert asked_by(plan, always(NO)) == ["a,b"]
+
+
+def test_a_server_that_takes_ten_transactions_is_asked_half_as_many_next() -> None:
+    server = only_at(0, 10, "MAIL 452 4.5.3 Too many messages", other=YES)
+    connections = asked_by(plan_of("abcdefghijklmnopqrstuvw"), server)
+    assert [one.count(",") + 1 for one in connections] == [11, 5, 5, 3]
+    assert connections[1].startswith("k,")

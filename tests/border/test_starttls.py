@@ -107,8 +107,8 @@ def test_tls_needed_behind_broken_tls_belongs_to_the_tls_finding(script: Script)
     result, _ = check(script._replace(starttls=("220 Go", close)))
     assert result.state == CRITICAL
     assert set(result.findings) == {"starttls-broken"}
-    assert "STARTTLS is offered and broken" in result.status
-    assert ";" not in result.status
+    assert "offers STARTTLS, but it is broken: " in result.status
+    assert " -- " not in result.status
 
 
 def test_plaintext_behind_the_220_to_starttls_is_critical_and_not_used(

@@ -580,6 +580,16 @@ def test_only_dane_visits_nothing_else() -> None:
     assert [session.verbs for session in border.sessions] == [["EHLO", "STARTTLS", "QUIT"]] * 2
 
 
+def test_the_dialogues_are_shown() -> None:
+    with server() as border, NameServer(published(border.port, RIGHT), unsigned=()) as dns:
+        result = run_domain(dns.endpoint, border.port, "--only", "dane", "-vvv")
+    assert_clean(result)
+    assert "\ndialogues for example.com, dane\n" in result.stdout
+    assert f"connect to 127.0.0.1 port {border.port}\n" in result.stdout
+    where = f"_{border.port}._tcp.mx1.example.com"
+    assert f"DNS: {where} TLSA 3 1 1 {RIGHT.data.hex()}\n" in result.stdout
+
+
 def test_without_records_nobody_connects() -> None:
     with server() as border, NameServer(ZONE, unsigned=()) as dns:
         result = run_domain(dns.endpoint, border.port, "--only", "dane", "-v")

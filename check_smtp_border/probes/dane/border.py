@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from check_smtp_border.smtp.session import Session
 
 _MOST_BARE_KEYS = 4  # certificates are made for these alone
+_MOST_ANCHORS = 4  # tried alone
 _PATIENCE_SECONDS = 2.0  # a server that had less for its answer is not at fault
 
 
@@ -42,10 +43,25 @@ def _shown(net: Net, host: Host) -> Shown:
     known, needs_library = _anchors(net, records, first.chain)
     if not known:
         return first._replace(needs_library=needs_library)
-    second = _handshake(dial, b"".join(known))
+    second = _anchored(dial, known)
     if second.no_tls:  # it could do TLS a moment ago
         second = Shown(untested=second.no_tls)
     return second._replace(chain=first.chain, needs_library=needs_library)
+
+
+def _anchored(dial: Dial, known: Sequence[bytes]) -> Shown:
+    """Handshakes that a chain to one of the anchors must pass.
+
+    All of them at once; where that fails, each alone, for of two with the same name OpenSSL
+    tries but one.
+    """
+    shown = _handshake(dial, b"".join(known))
+    for anchor in known[:_MOST_ANCHORS] if len(known) > 1 else ():
+        if not shown.distrust:
+            break
+        alone = _handshake(dial, anchor)
+        shown = shown if alone.distrust else alone
+    return shown
 
 
 def _handshake(dial: Dial, known: bytes = b"") -> Shown:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from check_smtp_border.border.records import Records
-from check_smtp_border.names import Family, family_of
+from check_smtp_border.names import Family, family_of, written_address
 from check_smtp_border.verdict import Level
 
 # RFC 5782 5: the first must be listed, the second must not.
@@ -79,7 +78,7 @@ def outcome(zone: Zone) -> Outcome:
 
 def codes(records: Records) -> tuple[str, ...]:
     """The addresses that a zone answered, in their order as numbers."""
-    return tuple(socket.inet_ntop(socket.AF_INET, raw) for raw in sorted(set(records.rdata)))
+    return tuple(written_address(raw) for raw in sorted(set(records.rdata)))
 
 
 def _lists_no_ipv6(zone: Zone) -> bool:
