@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 
 from check_smtp_border.border.facts import FailureKind, Visit
+from check_smtp_border.command_line import settings_from
 from check_smtp_border.parser import parser
 from check_smtp_border.probes import ALWAYS, CATALOGUE, LABELS, findings, opened
 from check_smtp_border.version import __version__
@@ -248,6 +249,22 @@ def test_every_example_of_readme_is_tried_here() -> None:
     assert all(f"**{state}**" in examples_of_readme() for state in STATES)
 
 
+def examples_of_help() -> list[list[str]]:
+    """The commands that help shows, each without its name."""
+    commands = re.findall(r"^  check_smtp_border (.+)$", parser().format_help(), re.MULTILINE)
+    return [command.split() for command in commands]
+
+
+@pytest.mark.parametrize("words", examples_of_help(), ids=" ".join)
+def test_an_example_of_help_is_a_right_command(words: list[str]) -> None:
+    assert settings_from(words).valid_user == "you@example.com"
+
+
+def test_help_has_examples_with_and_without_further_probes() -> None:
+    examples = [settings_from(words) for words in examples_of_help()]
+    assert {bool(settings.only) for settings in examples} == {True, False}
+
+
 # --- all documents ---
 
 
@@ -273,6 +290,22 @@ def anchors(document: Path) -> set[str]:
     """The anchors that GitHub, GitLab and others make of a document's headings."""
     headings = re.findall(r"^#+ (.+)$", text_of(document), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_every_option_that_a_document_names_is_one_of_ours(document: Path) -> None:
+    """Ours stand alone, or behind check_smtp_border; those of others behind their commands."""
+    alone = re.findall(r"`(--[a-z][a-z0-9-]+)", text_of(document))
+    behind = " ".join(re.findall(r"check_smtp_border (.+)", text_of(document)))
+    named = {*alone, *re.findall(r"(?<=\s)(--[a-z][a-z0-9-]+)", behind)}
+    assert named <= {*LONG_OPTIONS}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_every_probe_that_a_document_asks_for_is_in_the_catalogue(document: Path) -> None:
+    asked = re.findall(r"--(?:also|only) (?!and\b)([a-z][a-z,-]*)", text_of(document))
+    names = {name for words in asked for name in words.strip(",").split(",")}
+    assert names <= {entry.name for entry in CATALOGUE}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
