@@ -41,8 +41,9 @@ UNKNOWN: this side could not look, or is used wrongly; help and version too.
 Line 1 ends each finding with its id, like [relay-accepted]."""
 PROBES = """\
 Each is asked for with \\-\\-also or \\-\\-only, at every address, behind the conversation there.
-The numbers are for each address. Seconds are the least that a probe takes; a slow server takes
-longer. Raise \\-\\-timeout by them, and the limit of the monitoring system above it.
+The numbers are for each address of a border that answers at once; a slow one takes longer, and a
+question that gets no answer is put a second time. Raise \\-\\-timeout by the seconds, and the limit
+of the monitoring system above it.
 """
 SEE_ALSO = """\
 README.md: the states and the performance data. runbook.md: a section for each id says what it
