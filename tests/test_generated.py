@@ -36,7 +36,10 @@ def test_flags_have_a_condition_and_repeatable_options_repeat_their_key() -> Non
     assert conditions["-vv"] == 'macro("$smtp_border_verbose$") == 2'
     assert "--timeout" not in conditions
     repeated = {argument.key for argument in arguments() if argument.repeat_key}
-    assert repeated == {"--hostname", "--nameserver", "--warning", "--critical"}
+    assert repeated == {
+        *("--hostname", "--nameserver", "--source-address", "--also", "--only", "--known"),
+        *("--dnsbl-address", "--dnsbl-warning", "--dnsbl-critical", "--warning", "--critical"),
+    }
 
 
 def test_the_basket_has_no_uuid_and_a_field_for_every_variable() -> None:
