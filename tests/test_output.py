@@ -80,7 +80,7 @@ def _said(*visits: Visit, verbose: int = 1, **more: Any) -> list[str]:
         (
             {"tls": NO_HANDSHAKE, **to_everyone(TLS_ONLY)},
             "[WARNING] mx1.example.com [192.0.2.1]: leaves unknown user invalid@example.com"
-            f" untested, the valid user got the same refusal: {TLS_ONLY} [unknown-inconclusive]",
+            f" untested without TLS: {TLS_ONLY} [starttls-broken]",
         ),
         ({"local_address": ""}, "mx1.example.com [192.0.2.1]: no connection"),
     ],
