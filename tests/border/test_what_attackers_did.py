@@ -13,6 +13,7 @@ from tests.support.smtp_server import (
     Script,
     Session,
     SmtpServer,
+    after,
     close,
     hang,
     in_turn,
@@ -57,7 +58,20 @@ def with_a_late_reply(session: Session) -> None:
     session.do("250 one more")
 
 
+def slowly(reply: str) -> Action:
+    """Answer so late that a reply too many is taken for this one."""
+    return after(0.05, reply)
+
+
 OUT_OF_STEP: dict[str, Script] = {
+    "one reply too many behind MAIL": Script(
+        mail=in_turn(("250 2.1.0 Ok", slowly("250 2.1.0 Ok")), slowly("250 2.1.0 Ok")),
+        rcpt_valid=slowly("250 2.1.5 Ok"),
+        rcpt_unknown=slowly("550 5.1.1 User unknown"),
+        rcpt_relay=slowly("554 5.7.1 Relay access denied"),
+        rset=slowly("250 2.0.0 Ok"),
+        quit=slowly("221 2.0.0 Bye"),
+    ),
     "one late reply behind EHLO": Script(ehlo=with_a_late_reply),
     "two replies at QUIT, the first another one's": Script(
         rcpt_relay="250 Ok", quit="250 2.0.0 Ok\r\n221 2.0.0 Bye"
