@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from check_smtp_border.border.conversation import Line, converse
 from check_smtp_border.border.dial import Dial, verification
@@ -15,13 +15,19 @@ MAX_VERIFIED_NAMES = 4  # of one address; each takes a connection
 
 
 def visit(
-    address: str, names: Sequence[str], settings: Settings, started: float, deadline: float
+    address: str,
+    names: Sequence[str],
+    settings: Settings,
+    started: float,
+    deadline: float,
+    note: Callable[[Visit], None] = lambda seen: None,
 ) -> Visit:
-    """Ask the three recipients, in two connections at most, and verify the certificate.
+    """Ask the three recipients, in two connections at most, verify the certificate, and probe.
 
     names: of the hosts at `address`; the first is the SNI of the conversation, and each is
     verified for itself.
     started, deadline: `time.monotonic()` values.
+    note: is told what the conversation showed, so that a probe which never ends costs itself alone.
     """
     line = Line(address, names[0], settings, started, deadline)
     nothing = Visit(address, tuple(names))
@@ -36,6 +42,7 @@ def visit(
             verified = {**seen.verifications, name: verification(dial)}
             dialogue = (*seen.dialogue, *dial.dialogue)
             seen = seen._replace(verifications=verified, dialogue=dialogue)
+    note(seen)
     return probe_address(seen, line)
 
 
