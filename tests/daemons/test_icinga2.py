@@ -12,6 +12,7 @@ import trustme
 
 from check_smtp_border.parser import parser
 from check_smtp_border.probes import TIMED
+from contrib.generate import arguments
 from tests.real import machine
 from tests.real.border import USERS, ZONE
 from tests.real.postfix import address
@@ -49,6 +50,13 @@ STOCK = "".join(
 )
 NO_ADDRESS = "a \"b\" 'c' $d$ !e ;f <g@example.com>"
 STRANGE_USER = "o'no$body"
+# Every option with a value, without smtp_border_, and whether it is repeatable.
+WITH_VALUE = {
+    argument.variable.partition("smtp_border_")[2]: argument.repeat_key
+    for argument in arguments()
+    if argument.set_if is None
+}
+STRANGE = "\"a\" 'b' $c$ !d ;e \\f <g> {{ h }} -- $(i) `j`"
 
 
 def user(border: str) -> str:
@@ -57,6 +65,9 @@ def user(border: str) -> str:
 
 SERVICES = (
     service("nothing"),
+    service(
+        "strange", **{name: [STRANGE] if many else STRANGE for name, many in WITH_VALUE.items()}
+    ),
     service("address alone", valid_user=user("good")),
     service("greylisted", valid_user=user("greylisting"), verbose=1),
     service("open relay", valid_user=user("open"), verbose=2),
@@ -289,6 +300,15 @@ def test_what_is_no_address_arrives_as_written_and_is_refused(icinga: Icinga) ->
     shown = NO_ADDRESS.translate({ord("<"): None, ord(">"): None, ord("$"): "_"})
     assert f"argument --valid-user: '{shown}': not a" in result.output
     assert result.perfdata == []
+
+
+def test_every_value_of_every_option_arrives_as_written(icinga: Icinga) -> None:
+    result = icinga.check("border", "strange")
+    assert result.state == UNKNOWN
+    assert result.output.startswith("SMTP_BORDER UNKNOWN - ")
+    command = dict(zip(result.command[1::2], result.command[2::2]))
+    assert set(command.values()) == {STRANGE}
+    assert {option[2:].replace("-", "_") for option in command} == set(WITH_VALUE)
 
 
 def test_a_strange_address_and_the_null_sender_reach_the_server(every_option: Result) -> None:
