@@ -125,7 +125,7 @@ def templates(command: str, fields: Mapping[str, Mapping[str, Any]]) -> dict[str
         "check_interval": 15 * MINUTE,
         "check_timeout": 60,
         "fields": [],
-        "icon_image": "mail",
+        "icon_image": "globe",  # in the fonts of Icinga Web and of Icinga DB Web
         "max_check_attempts": 3,
         "notes_url": NOTES_URL,
         "object_name": TEMPLATE,
