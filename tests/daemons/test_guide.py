@@ -24,6 +24,7 @@ from .daemon import hand_over
 from .icinga2 import ONE_NODE, icinga2
 from .nagios import nagios
 from .site import PLUGINS, Site
+from .test_icinga2 import MASTER, SATELLITE, SATELLITES_ZONES, WIZARDS_ZONES
 from .test_notifications import message_with
 from .test_nrpe import ADDRESS, check_nrpe, nrpe
 
@@ -151,6 +152,42 @@ def test_nrpe_lets_the_monitoring_host_ask(etc: Path, site: Site) -> None:
         state, output = check_nrpe(command)
     assert (state, ADDRESS) == (CRITICAL, machine.loopback(64)), output
     assert "accepts relaying to test@example.com" in output
+
+
+# What one types into `icinga2 node wizard`, an empty line for each default.
+ON_THE_MASTER = ["n", MASTER, "", "", "", "", "n"]
+ON_THE_SATELLITE = ["y", SATELLITE, MASTER, "n", "", "", "", "y", "y", "", "", "", "y"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "zones"),
+    [(ON_THE_MASTER, WIZARDS_ZONES), (ON_THE_SATELLITE, SATELLITES_ZONES)],
+    ids=["master", "satellite"],
+)
+def test_icingas_wizard_writes_the_zones_that_ours_go_on_from(
+    etc: Path, answers: list[str], zones: str
+) -> None:
+    for name in ("lib", "log"):
+        (etc / name).mkdir()
+    hand_over(etc)
+    own = {"icinga2": "/etc/icinga2", "lib": "/var/lib/icinga2", "log": "/var/log/icinga2"}
+    bind = "".join(f"mount --bind {etc / name} {at}\n" for name, at in own.items())
+    wizard = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", f"{bind}icinga2 node wizard"],
+        input="".join(f"{answer}\n" for answer in answers),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert wizard.returncode == 0, wizard.stdout
+    written = (etc / "icinga2" / "zones.conf").read_text()
+    assert zone_objects(written) == zone_objects(zones)
+    assert {"Endpoint", "Zone"} == {kind for kind, _, _ in zone_objects(written)}
+
+
+def zone_objects(text: str) -> list[tuple[str, ...]]:
+    """Kind, name and body of the objects of a zones.conf, whatever the blanks."""
+    found = re.findall(r'object (\w+) "([^"]+)" \{(.*?)\}', text, re.DOTALL)
+    return sorted((kind, name, re.sub(r"[\s;]+", "", body)) for kind, name, body in found)
 
 
 def test_the_guide_offers_nothing_else() -> None:
