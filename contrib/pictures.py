@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from check_smtp_border.border.facts import STEPS
 from check_smtp_border.probes import CATALOGUE
 
-COMMAND = "smtp_border"  # Icinga's; Graphite finds templates by it, Influx calls the measurement so
+# Icinga's commands: Graphite finds templates by them, Influx calls its measurements so.
+COMMAND, SWEEP = "smtp_border", "smtp_border_sweep"
 BLUE, AMBER, RED = "#1a7dd7", "#ffaa44", "#ff5566"
 # One colour for each step, in their order: neighbours of a stack must be told apart.
 PALETTE = (
@@ -31,13 +32,12 @@ PALETTE = (
     "#78909c",
     "#ec407a",
 )
-# What a run over many domains counts, with the colours of the states.
+# Where the domains of a sweep are, with the colours of the states; together they are all domains.
 COUNTS = {
     "ok": "#44bb77",
     "warning": AMBER,
     "critical": RED,
     "unknown": "#aa44ff",
-    "unsubmitted": "#78909c",
     "unvisited": "#9e9e9e",
 }
 # The Graphite module cuts a title at its first colon.
@@ -62,6 +62,7 @@ class Picture(NamedTuple):
     note: str = ""
     thresholds: bool = False
     stacked: bool = False
+    command: str = COMMAND
 
 
 def pictures() -> Iterator[Picture]:
@@ -109,7 +110,7 @@ def _template(picture: Picture) -> Iterator[str]:
         "hideLegend": "false",  # by itself Graphite leaves it out where there are ten and more
         "yUnitSystem": "none",
     }
-    yield from ("", f"[{name}.graph]", f'check_command = "{COMMAND}"')
+    yield from ("", f"[{name}.graph]", f'check_command = "{picture.command}"')
     yield from ("", f"[{name}.metrics_filters]")
     for curve, (path, _, _) in curves.items():
         yield f'{curve} = "$service_name_template$.perfdata.{path}"'
@@ -149,7 +150,7 @@ _SOURCE = {"type": "influxdb", "uid": "${datasource}"}
 
 
 def _variables() -> list[dict[str, Any]]:
-    values = f'SHOW TAG VALUES FROM "{COMMAND}" WITH KEY ='
+    values = f"SHOW TAG VALUES FROM /^{COMMAND}/ WITH KEY ="
     queries = {
         "host": f'{values} "hostname"',
         "service": f'{values} "service" WHERE "hostname" =~ /^${{host:regex}}$/',
@@ -183,11 +184,12 @@ def _variables() -> list[dict[str, Any]]:
 
 def _panel(picture: Picture, number: int) -> dict[str, Any]:
     """A panel: the stacks over the whole width, the others two in a row."""
-    targets = [_target(label, "value", label) for label in picture.colours]
+    targets = [_target(picture.command, label, "value", label) for label in picture.colours]
     colours = dict(picture.colours)
     if picture.thresholds:
         (label,) = picture.colours
-        targets += [_target(label, "warn", "warning"), _target(label, "crit", "critical")]
+        for field, name in (("warn", "warning"), ("crit", "critical")):
+            targets.append(_target(picture.command, label, field, name))
         colours |= {"warning": AMBER, "critical": RED}
     for target, letter in zip(targets, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
         target["refId"] = letter
@@ -249,7 +251,7 @@ def _override(name: str, colour: str, dashed: bool) -> dict[str, Any]:
     return {"matcher": {"id": "byName", "options": name}, "properties": properties}
 
 
-def _target(label: str, field: str, alias: str) -> dict[str, Any]:
+def _target(command: str, label: str, field: str, alias: str) -> dict[str, Any]:
     """One query: the last value of a field in each interval."""
     tags = {"hostname": "/^${host:regex}$/", "service": "/^${service:regex}$/"}
     conditions = [
@@ -260,7 +262,7 @@ def _target(label: str, field: str, alias: str) -> dict[str, Any]:
     return {
         "datasource": _SOURCE,
         "alias": alias,
-        "measurement": COMMAND,
+        "measurement": command,
         "policy": "default",
         "resultFormat": "time_series",
         "select": [

@@ -10,7 +10,8 @@ from typing import Any
 
 from check_smtp_border.border.facts import STEPS
 from check_smtp_border.probes import CATALOGUE, LABELS
-from contrib.pictures import COUNTS, grafana, graphite, pictures
+from contrib.pictures import COMMAND, SWEEP, grafana, graphite, pictures
+from tests.support.plugin import run
 
 DASHBOARD: dict[str, Any] = json.loads(grafana())
 
@@ -23,9 +24,22 @@ def template() -> configparser.ConfigParser:
     return parser
 
 
+def drawn(command: str) -> list[str]:
+    """The labels that the pictures of a command draw."""
+    return [
+        label for picture in pictures() if picture.command == command for label in picture.colours
+    ]
+
+
 def test_every_label_is_in_one_picture() -> None:
-    drawn = [label for picture in pictures() for label in picture.colours]
-    assert sorted(drawn) == sorted([*LABELS, *COUNTS])
+    assert sorted(drawn(COMMAND)) == sorted(LABELS)
+
+
+def test_every_label_of_a_sweep_is_in_one_picture() -> None:
+    result = run("-n", "127.0.0.1:9", "-t", "0.5", "a@example.com", "b@example.org")
+    labels = re.findall(r"(\w+)=\d", result.lines[0].partition(" | ")[2])
+    assert "unvisited" in labels
+    assert sorted(drawn(SWEEP)) == sorted(labels)
 
 
 def test_the_stack_is_in_the_order_of_the_conversation() -> None:
@@ -37,7 +51,7 @@ def test_the_stack_is_in_the_order_of_the_conversation() -> None:
 def test_each_curve_of_a_template_has_its_metric_and_its_name() -> None:
     ini = template()
     graphs = [name.partition(".")[0] for name in ini.sections() if name.endswith(".graph")]
-    assert len(graphs) == len(CATALOGUE) + 4
+    assert len(graphs) == len(CATALOGUE) + 6
     for graph in graphs:
         assert list(ini[f"{graph}.metrics_filters"]) == list(ini[f"{graph}.functions"])
         assert ini[f"{graph}.urlparams"]["hideLegend"] == '"false"'
@@ -53,7 +67,7 @@ def test_the_dashboard_asks_for_every_label_and_draws_the_thresholds() -> None:
         for panel in DASHBOARD["panels"]
         for target in panel["targets"]
     }
-    assert {label for label, field in asked if field == "value"} == {*LABELS, *COUNTS}
+    assert {label for label, field in asked if field == "value"} == {*LABELS, *drawn(SWEEP)}
     limited = {label for label, field in asked if field in ("warn", "crit")}
     assert limited == {"time", *(entry.label for entry in CATALOGUE)}
 
