@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from check_smtp_border.border.conversation import Line
 from check_smtp_border.border.facts import Asked, Question, Verification
-from check_smtp_border.smtp import SessionError, TlsFailed
+from check_smtp_border.smtp import ConnectFailed, SessionError, TlsFailed
 from check_smtp_border.smtp.connection import TlsKind
 from check_smtp_border.smtp.reply import DialogueLine, Reply
 from check_smtp_border.smtp.session import Session
@@ -91,16 +91,20 @@ class Dial:
 
 def verification(dial: Dial) -> Verification:
     """Verify chain and name of the certificate, on a short connection of its own."""
+    greeted = False
     try:
         with dial.connection() as session:
+            greeted = True
             dial.starttls(session)
             session.handshake(dial.line.name, TlsKind.VERIFIED)
     except TlsFailed as error:
         return Verification(untrusted=error.untrusted, error=str(error))
     except TurnedAway as error:
-        return Verification(error=str(error.reply))
+        left = error.reply.code == "421"
+        return Verification(error=str(error.reply), down=left or not greeted)
     except SessionError as error:
-        return Verification(error=str(error))
+        no_route = isinstance(error, ConnectFailed) and error.no_route
+        return Verification(error=str(error), down=True, no_route=no_route)
     return Verification()
 
 

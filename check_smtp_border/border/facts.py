@@ -134,10 +134,14 @@ class Verification(NamedTuple):
     """What verifying the certificate said; all well without `error`.
 
     untrusted: chain or name are wrong; otherwise the error kept us from finding out.
+    down: it came to no STARTTLS, so that nothing was learnt of TLS.
+    no_route: for want of a route on this host.
     """
 
     untrusted: bool = False
     error: str = ""
+    down: bool = False
+    no_route: bool = False
 
 
 class Tls(NamedTuple):
@@ -233,7 +237,7 @@ class Visit(NamedTuple):
     replies: to each RCPT.
     hung_up: the server left this connection, by a 421 or without a word.
     hang_ups: the transactions in which it did, one for each connection at most.
-    verification: None unless asked for and reached.
+    verifications: by name, of those that were verified; none unless asked for and reached.
     probed: what the further probes of this address showed.
     others_answer: some other address answered the last thing that was asked of it.
     seconds: the slowest reply of every step.
@@ -254,7 +258,7 @@ class Visit(NamedTuple):
     delivery: Delivery | None = None
     hung_up: bool = False
     hang_ups: tuple[Recipient, ...] = ()
-    verification: Verification | None = None
+    verifications: Mapping[str, Verification] = {}
     probed: tuple[Probed, ...] = ()
     others_answer: bool = False
     seconds: Mapping[str, float] = {}

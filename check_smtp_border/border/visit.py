@@ -11,13 +11,16 @@ from check_smtp_border.border.probing import probe_address
 from check_smtp_border.border.script import delivery_due, merged, unfinished
 from check_smtp_border.settings import Settings
 
+MAX_VERIFIED_NAMES = 4  # of one address; each takes a connection
+
 
 def visit(
     address: str, names: Sequence[str], settings: Settings, started: float, deadline: float
 ) -> Visit:
     """Ask the three recipients, in two connections at most, and verify the certificate.
 
-    names: of the hosts at `address`; the first is the SNI and the name to verify.
+    names: of the hosts at `address`; the first is the SNI of the conversation, and each is
+    verified for itself.
     started, deadline: `time.monotonic()` values.
     """
     line = Line(address, names[0], settings, started, deadline)
@@ -28,9 +31,11 @@ def visit(
     if seen.answers and not seen.hung_up and not seen.mail and delivery_due(seen, settings):
         seen = merged(seen, converse(line, seen))  # RSET was refused; no recipient is asked again
     if settings.verify_certificate and seen.tls and seen.tls.version:
-        dial = Dial(line, tls=False)
-        seen = seen._replace(verification=verification(dial))
-        seen = seen._replace(dialogue=(*seen.dialogue, *dial.dialogue))
+        for name in seen.names[:MAX_VERIFIED_NAMES]:
+            dial = Dial(line._replace(name=name), tls=False)
+            verified = {**seen.verifications, name: verification(dial)}
+            dialogue = (*seen.dialogue, *dial.dialogue)
+            seen = seen._replace(verifications=verified, dialogue=dialogue)
     return probe_address(seen, line)
 
 

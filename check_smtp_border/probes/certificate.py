@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from check_smtp_border.border.facts import Certificate, Verification, Visit
+from check_smtp_border.names import listed
 from check_smtp_border.settings import Settings
 from check_smtp_border.verdict import Claim, Finding, Level, Verdict
 
@@ -22,8 +23,12 @@ def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
     """The days left, and what verifying said, where they were asked for and reached."""
     if seen.tls and seen.tls.version and settings.reads_certificate:
         yield _days_left(seen, seen.tls.certificate, settings)
-    if seen.verification:
-        yield _verified(seen, seen.verification)
+    for name, verification in seen.verifications.items():
+        yield _verified(seen, name, verification)
+    left_out = [name for name in seen.names if name not in seen.verifications]
+    if seen.verifications and left_out:
+        text = f"certificate not verified for {listed(left_out)}: too many names at one address"
+        yield Verdict(Level.OK, seen.place, text, untested=True)
 
 
 def _days_left(seen: Visit, facts: Certificate | None, settings: Settings) -> Verdict:
@@ -57,19 +62,21 @@ def _days(days: float) -> str:
     return "1 day" if whole == 1 else f"{whole} days"
 
 
-def _verified(seen: Visit, verification: Verification) -> Verdict:
+def _verified(seen: Visit, name: str, verification: Verification) -> Verdict:
+    whose = f" for {name}" if len(seen.names) > 1 else ""
     if not verification.error:
         claim = Claim("shows", "show", "a certificate that verifies")
-        return Verdict(Level.OK, seen.place, "shows a certificate that verifies", claim=claim)
+        text = f"shows a certificate that verifies{whose}"
+        return Verdict(Level.OK, seen.place, text, claim=claim)
     if verification.untrusted:
         level, text = (
             Level.CRITICAL,
-            f"shows a certificate that does not verify: {verification.error}",
+            f"shows a certificate that does not verify{whose}: {verification.error}",
         )
     else:
         level, text = (
             Level.WARNING,
-            f"shows a certificate that could not be verified: {verification.error}",
+            f"shows a certificate that could not be verified{whose}: {verification.error}",
         )
     return Verdict(level, seen.place, text, "certificate-unverified")
 
