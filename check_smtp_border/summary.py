@@ -24,6 +24,7 @@ from check_smtp_border.text import (
 from check_smtp_border.verdict import Claim, Level, Place, Verdict
 
 _LINE_AIM = 200  # characters of line 1 with one finding: past it, its quote is cut
+_FINDING_LIMIT = 300  # characters of a finding of many domains
 _LEAST_QUOTE = 40  # that still shows the codes and how the reply begins
 _WHERE_LIMIT = 180  # characters of line 1 for naming hosts, so that the finding has room
 _LONG_LINE_LIMIT = 1000
@@ -45,17 +46,26 @@ class BorderSummary(Summary):
 
     def problem(self, results: Results) -> str:
         """All findings, worst first; equal ones of several addresses are one."""
-        verdicts = _verdicts(results)
-        ranks = urgency(self._settings)
-        worst_first = sorted(
-            verdicts, key=lambda one: (-one.level, ranks.get(one.finding, len(ranks)))
-        )
+        worst_first = self._worst_first(results)
         visited = [seen.place for seen in _visits(results)]
         findings = _joined(_findings(worst_first), visited)
         level = worst_first[0].level
         room = room_for(level.name) - len(f"{self._settings.domain}: (+{len(findings)} more)")
         texts = [finding.said(room) for finding in findings]
         return _fit(self._settings.domain, texts, level)
+
+    def findings(self, results: Results) -> list[tuple[Level, str]]:
+        """Each finding for itself, worst first, as line 1 says it; several domains may share it."""
+        found = _findings(self._worst_first(results))
+        visited = [seen.place for seen in _visits(results)]
+        placed = (one._replace(where=_where(one.places, visited)) for one in found)
+        return [(one.verdicts[0].level, one.said(_FINDING_LIMIT)) for one in placed]
+
+    def _worst_first(self, results: Results) -> list[Verdict]:
+        ranks = urgency(self._settings)
+        return sorted(
+            _verdicts(results), key=lambda one: (-one.level, ranks.get(one.finding, len(ranks)))
+        )
 
     def verbose(self, results: Results) -> list[str]:
         """-v: every verdict, bad ones first, and address; -vv: dialogues; -vvv: DNS and TLS."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from check_smtp_border.border.conversation import Line
 from check_smtp_border.border.dial import Dial
@@ -17,21 +17,42 @@ _Item = TypeVar("_Item")
 _Outcome = TypeVar("_Outcome")
 
 
+class Shared(Protocol):
+    """What many domains of one run have in common."""
+
+    def lookup(self) -> Lookup:
+        """The one resolver."""
+
+    def once(self, key: Hashable, work: Callable[[], _Outcome]) -> _Outcome:
+        """As `Net.once`."""
+
+
 class Net(NamedTuple):
     """What a room that looks at the whole domain may use.
 
     started, deadline: `time.monotonic()` values; everything ends by the second.
+    shared: what many domains of one run have in common, None where there is one.
     """
 
     settings: Settings
     started: float
     deadline: float
+    shared: Shared | None = None
 
     def lookup(self) -> Lookup:
         """Return the run's resolver. Raises NoResolver where this host has none."""
         from check_smtp_border.clients.lookup import Lookup
 
+        if self.shared:
+            return self.shared.lookup()
         return Lookup(self.settings.nameservers, self.settings.timeout)
+
+    def once(self, key: Hashable, work: Callable[[], _Outcome]) -> _Outcome:
+        """Return what `work` returns; of all domains of one run the first alone does it.
+
+        key: the room, and what the outcome depends on: an address, an MX name.
+        """
+        return self.shared.once(key, work) if self.shared else work()
 
     def dial(self, address: str, name: str, *, tls: bool = False) -> Dial:
         """Return the way to connect to `address`, with `name` as SNI."""

@@ -15,23 +15,30 @@ MAX_VERIFIED_NAMES = 4  # of one address; each takes a connection
 
 
 def visit(
-    address: str, names: Sequence[str], settings: Settings, started: float, deadline: float
+    address: str,
+    names: Sequence[str],
+    settings: Settings,
+    started: float,
+    deadline: float,
+    known: Visit | None = None,
 ) -> Visit:
     """Ask the three recipients, in two connections at most, and verify the certificate.
 
     names: of the hosts at `address`; the first is the SNI of the conversation, and each is
     verified for itself.
     started, deadline: `time.monotonic()` values.
+    known: what visits for other domains have shown of the address; it is not asked again.
     """
     line = Line(address, names[0], settings, started, deadline)
-    nothing = Visit(address, tuple(names))
-    seen = merged(nothing, converse(line, nothing))
+    before = known or Visit(address, tuple(names))
+    seen = merged(before, converse(line, before))
     if _worth_another(seen, settings):
         seen = merged(seen, converse(line, seen))
     if seen.answers and not seen.hung_up and not seen.mail and delivery_due(seen, settings):
         seen = merged(seen, converse(line, seen))  # RSET was refused; no recipient is asked again
     if settings.verify_certificate and seen.tls and seen.tls.version:
-        for name in seen.names[:MAX_VERIFIED_NAMES]:
+        unverified = [one for one in seen.names if one not in seen.verifications]
+        for name in unverified[:MAX_VERIFIED_NAMES]:
             dial = Dial(line._replace(name=name), tls=False)
             verified = {**seen.verifications, name: verification(dial)}
             dialogue = (*seen.dialogue, *dial.dialogue)

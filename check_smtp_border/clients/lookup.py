@@ -29,6 +29,7 @@ from check_smtp_border.text import printable
 
 MAX_HOSTS = 256  # the largest real MX sets have some dozens; bounds time and memory
 _DETAIL_LIMIT = 120
+_MOST_REMEMBERED = 1000  # answers, of some KiB each
 _PATIENCE_SECONDS = 2.0  # with one nameserver, before the next one is asked
 
 
@@ -56,12 +57,15 @@ class Records(NamedTuple):
 class Lookup:
     """Questions to the system's nameservers, or to the given ones.
 
-    budget: seconds for all questions together. Every question ends by its deadline, a
+    budget: seconds for all questions together. remember: ask each question once.
+    Every question ends by its deadline, a
     `time.monotonic()` value.
     Raises NoResolver where the system's configuration cannot be read or names none.
     """
 
-    def __init__(self, nameservers: Sequence[Nameserver], budget: float) -> None:
+    def __init__(
+        self, nameservers: Sequence[Nameserver], budget: float, *, remember: bool = False
+    ) -> None:
         try:
             self._resolver = dns.resolver.Resolver(configure=not nameservers)
         except (dns.exception.DNSException, OSError, ValueError) as error:
@@ -74,6 +78,8 @@ class Lookup:
             self._resolver.nameserver_ports = {
                 server.address: server.port for server in nameservers
             }
+        if remember:
+            self._resolver.cache = dns.resolver.LRUCache(_MOST_REMEMBERED)
         # Two rounds fit into the budget: a silent nameserver must not keep us from the next.
         rounds = 2 * len(self._resolver.nameservers) + 1
         self._resolver.timeout = min(_PATIENCE_SECONDS, budget / rounds)

@@ -84,6 +84,10 @@ def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
             yield _valid(seen, reply, settings)
         else:
             yield _negative(seen, recipient, reply, settings)
+    if seen.relay_untested and Recipient.RELAY not in seen.replies:
+        text = f"leaves {whom(settings, Recipient.RELAY)} untested: {seen.relay_untested}"
+        finding = _INCONCLUSIVE[Recipient.RELAY]
+        yield Verdict(Level.WARNING, seen.place, text, finding, covered_by=_VALID_FINDINGS)
 
 
 def patterns(settings: Settings, recipient: Recipient) -> tuple[str, ...]:
