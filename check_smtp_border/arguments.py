@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from check_smtp_border.names import canonical_address, is_unreachable
+from check_smtp_border.names import canonical_address, is_listable, is_unreachable, unmapped
 from check_smtp_border.probes import CATALOGUE, TIMED, findings
 from check_smtp_border.settings import Nameserver, Threshold
 
@@ -15,6 +15,7 @@ MAX_LOCAL_PART_OCTETS = 64  # RFC 5321 4.5.3.1.1
 MAX_ADDRESS_OCTETS = 254  # RFC 5321 4.5.3.1.3: a path of 256 with its angle brackets
 MAX_NAME_OCTETS = MAX_ADDRESS_OCTETS - len("postmaster@")  # so that the defaults are addresses
 MAX_TIMEOUT_SECONDS = 3600.0
+MAX_ZONE_OCTETS = 253 - 64  # RFC 1035 2.3.4, behind the nibbles of an IPv6 address
 # The defaults of a run for many domains.
 SECONDS_OF_MANY = 240.0
 CONNECTIONS_PER_HOST, CONNECTIONS = 4, 64
@@ -159,6 +160,28 @@ def read_probes(text: str) -> tuple[str, ...]:
     if not all(name in known for name in names):
         raise ValueError(f"no such probe, use {', '.join(known)}")
     return names
+
+
+def read_zone(text: str) -> str:
+    """Return a block list's zone as `read_domain` does."""
+    wrong = "write a list's zone, a name like bl.example.org, not an address or a URL"
+    try:
+        zone = read_domain(text)
+    except ValueError:
+        raise ValueError(wrong) from None
+    if len(zone) > MAX_ZONE_OCTETS:
+        raise ValueError(f"a list's zone has at most {MAX_ZONE_OCTETS} octets")
+    return zone
+
+
+def read_listable_address(text: str) -> str:
+    """Return an IP address that a block list can know, in its usual spelling."""
+    address = canonical_address(text)
+    if not address:
+        raise ValueError("not an address")
+    if not is_listable(address):
+        raise ValueError("a private or special address, which no list can know")
+    return unmapped(address)
 
 
 def read_known(text: str) -> tuple[str, ...]:

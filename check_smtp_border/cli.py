@@ -99,11 +99,12 @@ def _assemble(settings: Settings) -> nagiosplugin.Check:
     """Put the Check together. Raises ImportError for a library that these settings need."""
     from nagiosplugin import Check
 
+    from check_smtp_border.border.probing import domain_probes
     from check_smtp_border.border.resource import Border
     from check_smtp_border.contexts import contexts
     from check_smtp_border.summary import BorderSummary
 
-    if settings.asks_nameservers:
+    if settings.asks_nameservers or domain_probes(settings):
         import check_smtp_border.clients.lookup
     if settings.certificate_days:
         import check_smtp_border.clients.certificate  # noqa: F401

@@ -13,6 +13,7 @@ from check_smtp_border.options import GROUPS, MANY_TITLE
 from check_smtp_border.parser import UsageError, parser
 from check_smtp_border.probes import CATALOGUE
 from check_smtp_border.settings import Settings, Threshold, TlsUse
+from check_smtp_border.store import unusable_store
 from check_smtp_border.text import printable
 
 _OPTIONS = {option.field: option for _, options in GROUPS for option in options}
@@ -38,6 +39,7 @@ def settings_of(given: argparse.Namespace) -> Settings:
     refuse(conflicting_options(given))
     settings = with_defaults(given)
     refuse(ambiguous_recipients(settings))
+    refuse(unusable_store(settings))
     return settings
 
 
@@ -66,6 +68,9 @@ def _read_all(given: argparse.Namespace) -> None:
         words = getattr(given, field)
         if option.reader and option.repeatable:
             read = tuple(_read(field, option.reader, word) for word in words or ())
+            if option.once_each and len(set(read)) < len(read):
+                twice = next(value for value in read if read.count(value) > 1)
+                raise UsageError(f"{option.label}: {twice} is given twice (see --help)")
             setattr(given, field, tuple(dict.fromkeys(read)))
         elif option.reader and words is not None:
             setattr(given, field, _read(field, option.reader, words))
@@ -104,7 +109,8 @@ def with_defaults(given: argparse.Namespace) -> Settings:
         "fqdn": fqdn,
         "sender": default_sender if given.sender is None else given.sender,
         "tls": _tls_use(given),
-        **{field: _flat(getattr(given, field)) for field in ("also", "only", "known")},
+        **{field: _flat(getattr(given, field)) for field in ("only", "known")},
+        "also": _also(given),
     }
     return Settings(**{**values, **made})
 
@@ -138,6 +144,9 @@ def wrong_together(given: argparse.Namespace) -> str | None:
                 )
     if given.also and given.only:
         return "give --also or --only, not both: --only looks at nothing else"
+    wrong_lists = _conflicting_lists(given)
+    if wrong_lists:
+        return wrong_lists
     addresses = [nameserver.address for nameserver in given.nameservers]
     if len(addresses) != len(set(addresses)):
         return "--nameserver: one address with two ports"
@@ -161,6 +170,27 @@ def _wrong_sources(given: argparse.Namespace) -> str | None:
         if not is_own_address(address):
             return f"--source-address {address} is not an address of this host"
     return None
+
+
+def _conflicting_lists(given: argparse.Namespace) -> str | None:
+    """What is wrong between the options of dnsbl."""
+    both = [zone for zone in given.dnsbl_critical if zone in given.dnsbl_warning]
+    if both:
+        return f"give {both[0]} to --dnsbl-critical or --dnsbl-warning, not to both"
+    if given.dnsbl_critical or given.dnsbl_warning:
+        return None
+    needed = "give a block list with --dnsbl-critical or --dnsbl-warning: none is built in"
+    if "dnsbl" in _flat((*given.also, *given.only)):
+        return f"dnsbl has nothing to ask: {needed}"
+    if given.dnsbl_addresses and not given.only:
+        return f"--dnsbl-address has nothing to ask: {needed}"
+    return None
+
+
+def _also(given: argparse.Namespace) -> tuple[str, ...]:
+    """The probes of --also; a block list asks for its probe by itself."""
+    lists = (given.dnsbl_critical or given.dnsbl_warning) and not given.only
+    return _flat((*given.also, ("dnsbl",)) if lists else given.also)
 
 
 def _twice(thresholds: Sequence[Threshold], option: str) -> str | None:
@@ -190,7 +220,9 @@ def _family(given: argparse.Namespace) -> Family:
 def _tls_use(given: argparse.Namespace) -> TlsUse:
     if given.no_starttls:
         return TlsUse.NEVER
-    demanded = given.starttls or given.certificate_days or given.verify_certificate
+    # Beside --only the certificate is not judged: its options may stand there without effect.
+    judged = not given.only and (given.certificate_days or given.verify_certificate)
+    demanded = given.starttls or judged
     return TlsUse.DEMANDED if demanded else TlsUse.OFFERED
 
 

@@ -22,7 +22,17 @@ from nagiosplugin import (
 
 from check_smtp_border.border.facts import Probed, Survey, Visit
 from check_smtp_border.border.resource import Measured
-from check_smtp_border.probes import ALWAYS, LABELS, PER_ADDRESS, TIMED, Entry, asked, opened
+from check_smtp_border.probes import (
+    ALWAYS,
+    LABELS,
+    PER_ADDRESS,
+    TIMED,
+    Entry,
+    asked,
+    opened,
+    visits_addresses,
+)
+from check_smtp_border.probes.wording import untested
 from check_smtp_border.safety import attempt
 from check_smtp_border.settings import Settings, Threshold
 from check_smtp_border.text import duration
@@ -101,7 +111,7 @@ class ProbeContext(Context):
     def _verdicts(self, probed: Probed, seen: Visit | Survey, place: Place) -> Iterator[Verdict]:
         name = self._entry.name
         if probed.untested:
-            yield untested(self._entry, place, probed.untested, self._settings)
+            yield untested(name, place, probed.untested, self._settings)
         if probed.internal:
             yield internal_error(Level.WARNING, place, name, probed.internal)
         if probed.error:
@@ -116,21 +126,15 @@ class ProbeContext(Context):
 
 def only_unknown(survey: Survey, settings: Settings) -> Iterator[Verdict]:
     """The domain under --only: what makes UNKNOWN, and what leaves the probes nothing to ask."""
+    # Where nobody is visited by design, one host of several that is left out hides no finding.
+    looked_at = not visits_addresses(settings) and any(host.addresses for host in survey.hosts)
     for verdict in opened("domain").judge(survey, settings):
         if verdict.level is Level.UNKNOWN:
-            yield verdict
+            yield verdict._replace(level=Level.WARNING) if looked_at else verdict
         elif verdict.finding and not survey.visits and verdict.level is Level.CRITICAL:
             for entry in asked(settings):
                 if entry.scope in PER_ADDRESS:
-                    yield untested(entry, verdict.place, verdict.text, settings)
-
-
-def untested(entry: Entry, place: Place, cause: str, settings: Settings) -> Verdict:
-    """The control of a probe failed. Beside the conversation, its own finding says that."""
-    text = f"not tested, {cause}"
-    if not settings.only:
-        return Verdict(Level.OK, place, f"{entry.name} {text}", untested=True)
-    return Verdict(Level.WARNING, place, text, f"{entry.name}-untested", ("untested", cause))
+                    yield untested(entry.name, verdict.place, verdict.words(), settings)
 
 
 def internal_error(level: Level, place: Place, room: str, words: str) -> Verdict:

@@ -29,9 +29,38 @@ def canonical_address(text: str) -> str | None:
     return None
 
 
+def written_address(octets: bytes) -> str:
+    """Return an IP address of 4 or 16 octets as `inet_ntop` writes it."""
+    return socket.inet_ntop(socket.AF_INET6 if len(octets) == 16 else socket.AF_INET, octets)
+
+
 def family_of(address: str) -> Family:
     """The family of an IP address."""
     return Family.IPV6 if ":" in address else Family.IPV4
+
+
+def unmapped(address: str) -> str:
+    """The IPv4 address that an IPv4-mapped IPv6 address stands for, else `address` itself."""
+    if not address.startswith("::ffff:"):
+        return address
+    raw = socket.inet_pton(socket.AF_INET6, address)
+    mapped = raw[:12] == bytes(10) + b"\xff\xff"
+    return socket.inet_ntop(socket.AF_INET, raw[12:]) if mapped else address
+
+
+def is_listable(address: str) -> bool:
+    """Whether a block list can know the address: strangers can reach it."""
+    return not _is_in(unmapped(address), _UNLISTABLE)
+
+
+def reversed_address(address: str) -> str:
+    """The labels under which DNS lists an address (RFC 5782 2.1 and 2.4): `2.0.0.127`.
+
+    An IPv4-mapped address is written as an IPv6 one, by its nibbles.
+    """
+    if ":" in address:
+        return ".".join(reversed(socket.inet_pton(socket.AF_INET6, address).hex()))
+    return ".".join(reversed(address.split(".")))
 
 
 def address_literal(address: str) -> str:
@@ -42,6 +71,11 @@ def address_literal(address: str) -> str:
 def domain_of(mailbox: str) -> str:
     """What stands behind the last @."""
     return mailbox.rpartition("@")[2]
+
+
+def is_postmaster(mailbox: str) -> bool:
+    """Whether the local part is postmaster's, who has no case (RFC 5321 4.5.1)."""
+    return mailbox.rpartition("@")[0].lower() == "postmaster"
 
 
 def is_below(domain: str, parent: str) -> bool:
@@ -102,3 +136,9 @@ _UNREACHABLE = _networks(
 )
 _LOOPBACK = _networks("127.0.0.0/8", "::1/128")
 _PRIVATE = _networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+# Of the IPv4 loopback addresses the test entries' network alone.
+_UNLISTABLE = (
+    *_networks("0.0.0.0/8", "127.0.0.0/24", "169.254.0.0/16", "224.0.0.0/3", "::/128", "::1/128"),
+    *_networks("fe80::/10", "ff00::/8"),
+    *_PRIVATE,
+)

@@ -18,7 +18,7 @@ class Option(NamedTuple):
 
     names: short before long; field: of the Settings, or how command_line.py knows it.
     metavar: "" for a switch. reader: of its value, raises ValueError; None where the value can
-    only be read together with others.
+    only be read together with others. once_each: the same value twice is a mistake.
     """
 
     names: tuple[str, ...]
@@ -27,6 +27,7 @@ class Option(NamedTuple):
     metavar: str = ""
     reader: Callable[[str], Any] | None = None
     repeatable: bool = False
+    once_each: bool = False
 
     @property
     def label(self) -> str:
@@ -203,6 +204,27 @@ PROBES = (
         "judge these alone; the conversation is held only as far as they need it; repeatable",
         "PROBE[,PROBE...]",
         arguments.read_probes,
+        repeatable=True,
+    ),
+    *(
+        Option(
+            (f"--dnsbl-{level}",),
+            f"dnsbl_{level}",
+            f"{level} where an address is on this block list, a zone of DNS; asks for dnsbl;"
+            " repeatable (default: none)",
+            "ZONE",
+            arguments.read_zone,
+            repeatable=True,
+            once_each=True,
+        )
+        for level in ("critical", "warning")
+    ),
+    Option(
+        ("--dnsbl-address",),
+        "dnsbl_addresses",
+        "look up this address there too, one that sends mail out; repeatable",
+        "ADDRESS",
+        arguments.read_listable_address,
         repeatable=True,
     ),
 )

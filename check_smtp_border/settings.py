@@ -40,6 +40,7 @@ class Settings(NamedTuple):
     expect_valid, expect_unknown, expect_relay: patterns, None for the default.
     certificate_days: (WARN, CRIT) of --certificate, None where not to be checked.
     also, only: names of the further probes of CATALOGUE.
+    dnsbl_critical, dnsbl_warning: zones of block lists. dnsbl_addresses: beside the border's.
     known: ids of findings that are no news where they are a WARNING.
     timeout: seconds.
     """
@@ -64,6 +65,9 @@ class Settings(NamedTuple):
     deliver: bool = False
     also: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    dnsbl_critical: tuple[str, ...] = ()
+    dnsbl_warning: tuple[str, ...] = ()
+    dnsbl_addresses: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     warning: tuple[Threshold, ...] = ()
     critical: tuple[Threshold, ...] = ()

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from nagiosplugin import Results, Summary
 
-from check_smtp_border.border.facts import Survey, Visit
+from check_smtp_border.border.facts import Probed, Survey, Visit
 from check_smtp_border.contexts import Judged
 from check_smtp_border.names import enumerated, listed
 from check_smtp_border.probes import TIMED, urgency
 from check_smtp_border.settings import Settings
+from check_smtp_border.smtp.reply import DialogueLine
 from check_smtp_border.text import (
     LINE_LIMIT,
     QUOTE_LIMIT,
@@ -48,10 +49,9 @@ class BorderSummary(Summary):
         """All findings, worst first; equal ones of several addresses are one."""
         worst_first = self._worst_first(results)
         visited = [seen.place for seen in _visits(results)]
-        findings = _joined(_findings(worst_first), visited)
-        level = worst_first[0].level
-        room = room_for(level.name) - len(f"{self._settings.domain}: (+{len(findings)} more)")
-        texts = [finding.said(room) for finding in findings]
+        findings, level = _findings(worst_first), worst_first[0].level
+        room = _room(self._settings.domain, len(findings), level)
+        texts = [finding.said(room) for finding in _joined(findings, visited, room)]
         return _fit(self._settings.domain, texts, level)
 
     def findings(self, results: Results) -> list[tuple[Level, str]]:
@@ -71,14 +71,17 @@ class BorderSummary(Summary):
         """-v: every verdict, bad ones first, and address; -vv: dialogues; -vvv: DNS and TLS."""
         visits, verdicts = _visits(results), _verdicts(results)
         seconds = {seen.place: seen.seconds for seen in visits}
-        worst_first = sorted(zip(verdicts, _ids(verdicts)), key=lambda one: -one[0].level)
+        worst_first = sorted(_heard(verdicts), key=lambda one: -one[0].level)
         lines = [
-            _verdict_line(verdict, id_, seconds) for verdict, id_ in worst_first if verdict.text
+            _verdict_line(verdict, covering, seconds)
+            for verdict, covering in worst_first
+            if verdict.text
         ]
         lines += [self._address_line(seen) for seen in visits]
         if self._settings.verbose >= 2:
             for seen in visits:
                 lines += _dialogue_lines(seen)
+            lines += _dialogues_of_domain(_survey(results).probed, self._settings)
         if self._settings.verbose >= 3:
             lines += [line for verdict in verdicts for line in verdict.details]
         return [printable(line, _LONG_LINE_LIMIT) for line in lines]
@@ -121,7 +124,7 @@ class _Finding(NamedTuple):
     def said(self, room: int) -> str:
         """Where, what was tried and what came back, and the ids, in at most `room` characters.
 
-        The quotes are cut first, then the names of the hosts.
+        The quotes are cut first, then the names of the hosts, last the other words; never an id.
         """
         aim = room - LINE_LIMIT + _LINE_AIM * len(self.verdicts)
         text = self._said(self.where, QUOTE_LIMIT)
@@ -134,12 +137,20 @@ class _Finding(NamedTuple):
         if len(text) > room and self.where:
             where = shorten(self.where, max(3, len(self.where) - (len(text) - room)))
             text = self._said(where, _LEAST_QUOTE)
-        return shorten(text, room)
+            if len(text) > room:
+                excess = len(text) - room
+                longest = max(len(one.words(_LEAST_QUOTE)) for one in self.verdicts)
+                text = self._said(where, _LEAST_QUOTE, max(3, longest - excess))
+        return text
 
-    def _said(self, where: str, quote_limit: int) -> str:
+    def fits(self, room: int) -> bool:
+        """Whether `room` characters hold it with short quotes, and all else as it is."""
+        return len(self._said(self.where, _LEAST_QUOTE)) <= room
+
+    def _said(self, where: str, quote_limit: int, limit: int = _LONG_LINE_LIMIT) -> str:
         each = "each " if len(self.places) > 1 and where else ""
         parts = [
-            f"{each}{printable(one.words(quote_limit), _LONG_LINE_LIMIT)} [{ids}]"
+            f"{each}{printable(one.words(quote_limit), limit)} [{ids}]"
             for one, ids in self._with_ids()
         ]
         return " ".join(filter(None, (where, ", and ".join(parts))))
@@ -160,8 +171,8 @@ class _Finding(NamedTuple):
 def _findings(worst_first: Sequence[Verdict]) -> list[_Finding]:
     """Equal verdicts of several places are one finding; covered ones are left out."""
     alike: dict[tuple[object, ...], list[Verdict]] = {}
-    for verdict, id_ in zip(worst_first, _ids(worst_first)):
-        if id_ and id_ == verdict.finding:
+    for verdict, covering in _heard(worst_first):
+        if verdict.finding and not covering:
             key = (verdict.level, *(verdict.same_as or (verdict.finding, verdict.words())))
             alike.setdefault(key, []).append(verdict)
     return [
@@ -170,16 +181,25 @@ def _findings(worst_first: Sequence[Verdict]) -> list[_Finding]:
     ]
 
 
-def _joined(findings: Sequence[_Finding], visited: Sequence[Place]) -> list[_Finding]:
-    """Findings of one level at the same places are said behind one naming of these."""
-    joined: dict[tuple[object, ...], _Finding] = {}
-    for number, one in enumerate(findings):
-        named = bool(one.places[0].address)
-        key = (one.verdicts[0].level, one.places if named else number)
-        before = joined.get(key)
-        verdicts = (*before.verdicts, *one.verdicts) if before else one.verdicts
-        joined[key] = _Finding(verdicts, one.places, _where(one.places, visited))
-    return list(joined.values())
+def _joined(findings: Sequence[_Finding], visited: Sequence[Place], room: int) -> list[_Finding]:
+    """Findings of one level at the same places are said behind one naming of these.
+
+    Where line 1 has no room for all of them, they stand apart, so that they are counted.
+    """
+    joined: list[_Finding] = []
+    latest: dict[tuple[object, ...], int] = {}
+    for one in findings:
+        one = one._replace(where=_where(one.places, visited))
+        key = (one.verdicts[0].level, one.places)
+        if one.where and key in latest:
+            before = joined[latest[key]]
+            both = before._replace(verdicts=(*before.verdicts, *one.verdicts))
+            if both.fits(room):
+                joined[latest[key]] = both
+                continue
+        latest[key] = len(joined)
+        joined.append(one)
+    return joined
 
 
 def _where(places: Sequence[Place], visited: Sequence[Place]) -> str:
@@ -188,7 +208,7 @@ def _where(places: Sequence[Place], visited: Sequence[Place]) -> str:
     if not named:
         return ""
     where = shorten(listed([place.label for place in named]), _WHERE_LIMIT)
-    general = len(named) == len(visited)
+    general = not visited or len(named) == len(visited)  # --only makes no visit
     return where if general else f"{where} ({len(named)} of {len(visited)} addresses)"
 
 
@@ -202,27 +222,23 @@ def _verdicts(results: Results) -> list[Verdict]:
     return [verdict for judged in _judged(results) for verdict in judged.verdicts]
 
 
-def _visits(results: Results) -> tuple[Visit, ...]:
+def _survey(results: Results) -> Survey:
     metrics = (judged.metric for judged in _judged(results))
     surveys = (metric.value for metric in metrics if metric and isinstance(metric.value, Survey))
-    return next(surveys).visits
+    return next(surveys)
 
 
-def _ids(verdicts: Sequence[Verdict]) -> list[str]:
-    """The finding that speaks for each verdict: another one where it stands at the same place."""
-    found = {(verdict.place, verdict.finding): verdict for verdict in verdicts}
+def _visits(results: Results) -> tuple[Visit, ...]:
+    return _survey(results).visits
 
-    def speaker(verdict: Verdict) -> str:
-        heard: set[str] = set()  # what covers another may be covered itself
-        while True:
-            covering = (one for one in verdict.covered_by if (verdict.place, one) in found)
-            one = next((one for one in covering if one not in heard), None)
-            if one is None:
-                return verdict.finding
-            heard.add(one)
-            verdict = found[verdict.place, one]
 
-    return [speaker(verdict) for verdict in verdicts]
+def _heard(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, str]]:
+    """The verdicts, each with the finding at the same place that says it already, "" for none."""
+    found = {(verdict.place, verdict.finding) for verdict in verdicts}
+    return [
+        (one, next((id_ for id_ in one.covered_by if (one.place, id_) in found), ""))
+        for one in verdicts
+    ]
 
 
 def _claimed(who: str, plural: bool, claims: Sequence[Claim]) -> str:
@@ -234,10 +250,15 @@ def _claimed(who: str, plural: bool, claims: Sequence[Claim]) -> str:
     return " ".join(filter(None, (who, deeds)))
 
 
+def _room(domain: str, findings: int, level: Level) -> int:
+    """How many characters of line 1 a finding may take behind the domain."""
+    return room_for(level.name) - len(f"{domain}: ") - len(f" (+{findings} more)")
+
+
 def _fit(domain: str, parts: Sequence[str], level: Level) -> str:
     """The domain, and as many parts as line 1 has room for; the others are counted."""
     room = room_for(level.name)
-    line = f"{domain}: {shorten(parts[0], room - len(domain) - 2 - len(f' (+{len(parts)} more)'))}"
+    line = f"{domain}: {shorten(parts[0], _room(domain, len(parts), level))}"
     for index, part in enumerate(parts[1:], start=1):
         more = len(parts) - index - 1
         tail = f" (+{more} more)" if more else ""
@@ -247,11 +268,14 @@ def _fit(domain: str, parts: Sequence[str], level: Level) -> str:
     return line
 
 
-def _verdict_line(verdict: Verdict, id_: str, seconds: Mapping[Place, Mapping[str, float]]) -> str:
+def _verdict_line(
+    verdict: Verdict, covering: str, seconds: Mapping[Place, Mapping[str, float]]
+) -> str:
     """`[OK] mx1.example.com [192.0.2.1]: refuses unknown user ...: 550 5.1.1 ... (12 ms)`."""
     where = f"{verdict.place.label}: " if verdict.place.label else ""
     took = seconds.get(verdict.place, {}).get(verdict.step)
     time_taken = "" if took is None else f" ({duration(took)})"
+    id_ = covering if covering and verdict.names_cause else verdict.finding
     finding = f" [{id_}]" if id_ else ""
     state = "UNTESTED" if verdict.untested else verdict.level.name
     return f"[{state}] {where}{verdict.words()}{time_taken}{finding}"
@@ -263,4 +287,16 @@ def _dialogue_lines(seen: Visit) -> Iterator[str]:
     for name, dialogue in parts:
         if dialogue:
             yield f"dialogue with {seen.label}{name.replace('_', '-')}"
-        yield from (f"{line.seconds:.3f}s {line.who}: {line.text}" for line in dialogue)
+        yield from _lines(dialogue)
+
+
+def _dialogues_of_domain(probed: Sequence[Probed], settings: Settings) -> Iterator[str]:
+    """Of the probes that are asked once for the domain; each connection says where it goes."""
+    for one in probed:
+        if one.dialogue:
+            yield f"dialogues for {settings.domain}, {one.label.replace('_', '-')}"
+        yield from _lines(one.dialogue)
+
+
+def _lines(dialogue: Sequence[DialogueLine]) -> Iterator[str]:
+    return (f"{line.seconds:.3f}s {line.who}: {line.text}" for line in dialogue)

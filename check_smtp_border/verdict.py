@@ -60,6 +60,7 @@ class Verdict(NamedTuple):
         the text.
     covered_by: findings that say it already: where one of them stands at the same place, line 1
         leaves this verdict out.
+    names_cause: where it is covered, -v too names the finding that covers it.
     step: the step whose seconds belong to it.
     details: further lines for -vvv.
     untested: nothing was asked, so that OK is no praise; -v says so.
@@ -75,6 +76,7 @@ class Verdict(NamedTuple):
     step: str = ""
     details: tuple[str, ...] = ()
     untested: bool = False
+    names_cause: bool = False
     quote: str = ""
     remarks: tuple[str, ...] = ()
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tests.support.nameserver import NameServer
 from tests.support.plugin import CRITICAL, OK, STATES, WARNING, run
-from tests.support.smtp_server import Script, SmtpServer, after, close
+from tests.support.smtp_server import Script, Session, SmtpServer, after, close
 
 WIDTH = 100
 SLOW_SECONDS = 1.2
@@ -35,6 +35,17 @@ class Border(NamedTuple):
 GOOD = Script()
 OPEN_RELAY = Script(rcpt_relay="250 2.1.5 Ok")
 BLOCKED = "554 5.7.1 Service unavailable; Client host [192.0.2.25] blocked using dnsbl.example"
+LATE_REFUSAL = "550 5.1.1 User unknown"
+
+
+def percent_hack(session: Session) -> None:
+    """Take u%foreign@here for u@foreign, as sendmail of old did."""
+    session.say("250 2.1.5 Ok" if "%" in session.commands[-1] else "550 5.1.1 User unknown")
+
+
+# All but one of them, for each that a border withstands takes the plugin three seconds.
+FALSE_ENDS = (b"\n.\n", b"\n.\r\n", b"\n.\r", b"\r.\n", b"\r.\r", b"\r.\r\n")
+SMUGGLING = Script(ends=(*FALSE_ENDS, b"\r\n.\r\n"))
 
 BORDERS = (
     Border("good.example", "refuses whom it should, accepts whom it should", OK, (GOOD, GOOD)),
@@ -73,6 +84,34 @@ BORDERS = (
         "hangs up in the middle of the conversation",
         CRITICAL,
         (Script(rcpt_valid=close),),
+    ),
+    Border(
+        "late.example",
+        "refuses unknown users after DATA only",
+        OK,
+        (Script(rcpt_unknown="250 2.1.5 Ok", message=LATE_REFUSAL),),
+        ("--also", "after-data"),
+    ),
+    Border(
+        "percent.example",
+        "relays what is addressed to user%somewhere.else@percent.example",
+        CRITICAL,
+        (Script(rcpt_unknown=percent_hack),),
+        ("--also", "relay-forms"),
+    ),
+    Border(
+        "virus.example",
+        "takes a virus",
+        CRITICAL,
+        (GOOD,),
+        ("--only", "eicar"),
+    ),
+    Border(
+        "smuggling.example",
+        "takes a dot between lone CR or LF for the end of a message",
+        CRITICAL,
+        (SMUGGLING,),
+        ("--also", "smuggling"),
     ),
     Border(
         "gone.example",

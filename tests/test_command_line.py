@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from check_smtp_border.command_line import settings_from
 from check_smtp_border.names import Family
-from check_smtp_border.options import HelpOrVersion, UsageError
+from check_smtp_border.parser import HelpOrVersion, UsageError
 from check_smtp_border.settings import Nameserver, Settings, Threshold, TlsUse
 
 USER = "valid.email@example.com"

@@ -13,7 +13,7 @@ from nagiosplugin import Context, Critical, Metric, Ok, Unknown, Warn
 
 from check_smtp_border.arguments import read_threshold
 from check_smtp_border.border.facts import STEPS, MailDomain, MailHost, Publication, Survey
-from check_smtp_border.border.resource import Measured
+from check_smtp_border.border.resource import Measured, Measurements
 from check_smtp_border.contexts import Judged, RoomContext, contexts
 from check_smtp_border.probes import ALWAYS
 from check_smtp_border.settings import Settings
@@ -41,7 +41,7 @@ def limited(warning: tuple[str, ...] = (), critical: tuple[str, ...] = ()) -> Se
 
 def perfdata(*measured: Measured, settings: Settings = SETTINGS) -> str:
     """Return the perfdata of what was measured."""
-    metric = Metric("perfdata", measured)
+    metric = Metric("perfdata", Measurements(measured))
     return str(context("perfdata", settings).performance(metric, None))
 
 
@@ -99,17 +99,17 @@ def test_a_mistake_in_a_room_costs_its_own_verdicts_alone(
 
     metric = Metric(room, visited(others_answer=others_answer))
     result = RoomContext(room, judge, SETTINGS).evaluate(metric, None)
-    said = f"the plugin's own mistake in {room}: KeyError: 'b'"
+    said = f"could not be judged by {room}, a mistake of the plugin: KeyError: 'b'"
     assert result.verdicts == (before, Verdict(level, MX1, said, "internal-error"))
 
 
-def test_a_mistake_in_the_room_of_the_domain_stands_nowhere() -> None:
+def test_a_mistake_in_the_room_of_the_domain_stands_at_the_domain() -> None:
     def judge(seen: Any, settings: Settings) -> list[Verdict]:
         raise ZeroDivisionError
 
     metric = Metric("domain", surveyed(Publication.NULL_MX))
     (verdict,) = RoomContext("domain", judge, SETTINGS).evaluate(metric, None).verdicts
-    assert (verdict.level, verdict.place) == (Level.WARNING, NOWHERE)
+    assert (verdict.level, verdict.place) == (Level.WARNING, Place("example.com"))
 
 
 def test_the_state_of_the_run_is_the_worst_of_all_verdicts() -> None:
@@ -159,7 +159,7 @@ def test_seconds_are_held_against_their_ranges(
     [
         ("time", NOWHERE, "the run takes 6.013 s (warning range 5)"),
         ("dns", NOWHERE, "the DNS lookup takes 6.013 s (warning range 5)"),
-        *((step, MX1, f"{step} takes 6.013 s (warning range 5)") for step in STEPS),
+        *((step, MX1, f"takes 6.013 s for {step} (warning range 5)") for step in STEPS),
     ],
 )
 def test_a_slow_step_is_said_with_its_range_and_place(step: str, place: Place, text: str) -> None:
@@ -178,7 +178,7 @@ def test_labels_stand_in_the_order_of_the_conversation() -> None:
     assert perfdata(*EVERY_STEP) == (
         "time=0.25s;;;0 dns=0.25s;;;0 connect=0.25s;;;0 banner=0.25s;;;0 ehlo=0.25s;;;0"
         " starttls=0.25s;;;0 mail=0.25s;;;0 rcpt_valid=0.25s;;;0 rcpt_unknown=0.25s;;;0"
-        " rcpt_relay=0.25s;;;0 data=0.25s;;;0 message=0.25s;;;0 quit=0.25s;;;0"
+        " rcpt_relay=0.25s;;;0 data=0.25s;;;0 message=0.25s;;;0 quit=0.25s;;;0 rset=0.25s;;;0"
     )
 
 
@@ -192,8 +192,8 @@ def test_a_label_is_the_slowest_of_all_addresses_and_left_out_where_none_came_to
 
 
 def test_steps_that_are_no_labels_stay_out() -> None:
-    rset = Measured("rset", NOWHERE, 0.5)
-    assert perfdata(Measured("time", NOWHERE, 1.0), rset) == "time=1s;;;0"
+    helo = Measured("helo", NOWHERE, 0.5)
+    assert perfdata(Measured("time", NOWHERE, 1.0), helo) == "time=1s;;;0"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given
 
 from check_smtp_border import contexts
 from check_smtp_border.border.facts import FailureKind, Visit
-from check_smtp_border.options import parser
+from check_smtp_border.parser import parser
 from check_smtp_border.probes import ALWAYS, CATALOGUE, TIMED, opened
 from check_smtp_border.version import __version__
 from tests.probes.test_rooms import OPTIONS, VISITS, everything

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from check_smtp_border.options import parser
+from check_smtp_border.parser import parser
 from contrib.generate import FILES, ROOT, arguments, director_basket
 
 

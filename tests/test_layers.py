@@ -41,10 +41,10 @@ ACQUISITION = sorted(
     for name in MODULES
     if name.split(".")[0] in ("border", "clients") and name not in ("border", "border.resource")
 )
-PURE_SMTP = ("smtp", "smtp.reply", "smtp.reason", "smtp.reason_table")
+PURE_SMTP = ("smtp", "smtp.reply", "smtp.reason", "smtp.reason_table", "smtp.message")
 PURE = [
     *("text", "names", "settings", "arguments", "verdict", "safety"),
-    *("border.facts", "border.script", "probes", *ROOMS),
+    *("border.facts", "border.asking", "border.records", "border.script", "probes", *ROOMS),
     *("smtp.reply", "smtp.reason", "smtp.reason_table"),
     "smtp.reason_table",
 ]
@@ -54,7 +54,8 @@ WITHOUT_IO = {
 }
 # What a room may know; its errors and packages are as pure as it is.
 OF_A_ROOM = {
-    *("names", "text", "settings", "arguments", "verdict", "border.facts"),
+    *("names", "text", "settings", "arguments", "verdict", "border.facts", "border.asking"),
+    "border.records",
     *(*PURE_SMTP, "probes", *ROOMS),
 }
 # Who alone may import what.
@@ -112,7 +113,7 @@ def test_a_room_imports_nothing_that_talks(module: str) -> None:
 def test_a_pure_module_imports_nothing_that_does_io(module: str) -> None:
     allowed = WITHOUT_IO | {"names": {"socket"}, "probes": {"importlib"}}.get(module, set())
     assert foreign_imports(module) <= allowed
-    assert own_imports(module) <= {*PURE, "smtp"}
+    assert own_imports(module) <= {*PURE, "smtp", "smtp.message"}
 
 
 def test_names_are_spelled_by_socket_and_nothing_is_sent() -> None:
@@ -149,7 +150,8 @@ def test_who_asks_the_network_knows_no_judge(module: str) -> None:
 
 @pytest.mark.parametrize("module", ["contexts", "summary", "output", *ROOMS, "probes"])
 def test_who_judges_asks_nothing(module: str) -> None:
-    asking = {*ACQUISITION, *SMTP} - {"border.facts", *PURE_SMTP}
+    pure = {"border.facts", "border.asking", "border.records", *PURE_SMTP}
+    asking = {*ACQUISITION, *SMTP} - pure
     assert own_imports(module) & asking == set()
 
 

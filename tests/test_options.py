@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from check_smtp_border.options import DEFAULTS, GROUPS, Option, UsageError, parser
+from check_smtp_border.options import DEFAULTS, GROUPS, Option
+from check_smtp_border.parser import UsageError, parser
 from check_smtp_border.probes.recipients import DEFAULT_PATTERNS
 from check_smtp_border.settings import Settings
 

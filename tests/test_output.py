@@ -13,7 +13,7 @@ from tests.support.border import check, check_hosts, masked
 from tests.support.facts import SETTINGS, found, output, to_everyone, unreached
 from tests.support.facts import visited as at
 from tests.support.nameserver import NameServer
-from tests.support.plugin import WARNING, run_at, run_domain
+from tests.support.plugin import WARNING, assert_clean, run_at, run_domain
 from tests.support.replies import EXPIRING, GONE, NO_HANDSHAKE, TLS_ONLY, UNDER_TLS
 from tests.support.smtp_server import Script, SmtpServer, after
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from check_smtp_border.expectation import is_right, proves_nothing
-from check_smtp_border.observation import Probe
+from check_smtp_border.border.facts import Recipient
+from check_smtp_border.probes.recipients import is_right
+from check_smtp_border.probes.wording import proves_nothing
 from check_smtp_border.smtp.reason import reason_of
-from tests.test_expectation import SETTINGS
-from tests.test_reason import reply_of, rows_of
+from tests.support.facts import SETTINGS
+from tests.support.facts import reply as reply_of
+from tests.test_reason import rows_of
 
 ROWS = rows_of("refusals.tsv")
 
 
-def proves(text: str, probe: Probe) -> bool:
+def proves(text: str, probe: Recipient) -> bool:
     reply = reply_of(text)
-    reason = reason_of(reply, foreign_recipient=probe is Probe.RELAY)
+    reason = reason_of(reply, foreign_recipient=probe is Recipient.RELAY)
     return not proves_nothing(reply, reason) and is_right(reply, reason, SETTINGS, probe)
 
 
-def share(half: str, about: str, code: str, probe: Probe) -> float:
+def share(half: str, about: str, code: str, probe: Recipient) -> float:
     """Return which part of the texts proves that `probe` was refused."""
     texts = [row[2] for row in ROWS if row[:2] == [half, about]]
     return sum(proves(f"{code} {text}", probe) for text in texts) / len(texts)
@@ -27,8 +29,8 @@ def share(half: str, about: str, code: str, probe: Probe) -> float:
 
 @pytest.mark.parametrize("half", ["development", "held-out"])
 @pytest.mark.parametrize("code", ["550", "554 5.7.1", "550 5.1.1"])
-@pytest.mark.parametrize("probe", [Probe.UNKNOWN, Probe.RELAY])
-def test_refusals_about_the_client_are_no_proof(half: str, code: str, probe: Probe) -> None:
+@pytest.mark.parametrize("probe", [Recipient.UNKNOWN, Recipient.RELAY])
+def test_refusals_about_the_client_are_no_proof(half: str, code: str, probe: Recipient) -> None:
     assert share(half, "client", code, probe) <= 0.05
 
 
@@ -36,13 +38,13 @@ def test_refusals_about_the_client_are_no_proof(half: str, code: str, probe: Pro
 @pytest.mark.parametrize(
     ("about", "code", "probe"),
     [
-        ("unknown", "550", Probe.UNKNOWN),
-        ("unknown", "550 5.1.1", Probe.UNKNOWN),
-        ("relay", "550", Probe.RELAY),
-        ("relay", "554 5.7.1", Probe.RELAY),
+        ("unknown", "550", Recipient.UNKNOWN),
+        ("unknown", "550 5.1.1", Recipient.UNKNOWN),
+        ("relay", "550", Recipient.RELAY),
+        ("relay", "554 5.7.1", Recipient.RELAY),
     ],
 )
 def test_refusals_of_recipients_and_of_relaying_are_proof(
-    half: str, about: str, code: str, probe: Probe
+    half: str, about: str, code: str, probe: Recipient
 ) -> None:
     assert share(half, about, code, probe) >= 0.98

@@ -40,14 +40,19 @@ from tests.support.replies import (
 
 NAMED = SETTINGS._replace(hostnames=("192.0.2.1", "192.0.2.2"))
 NOBODY = unreached("valid", "unknown", "relay")
+RESOLVER = "our resolver 192.0.2.53"
 NOTHING = unreached("greeting", "ehlo", "valid", "unknown", "relay")
 
 REFUSED_CONNECTION = Failure(
     FailureKind.UNREACHABLE, "connection refused while connecting to port 25"
 )
-SILENCE = Failure(FailureKind.TIMEOUT, "timeout while waiting for the greeting")
+SILENCE = Failure(
+    FailureKind.TIMEOUT,
+    "timeout while waiting for the greeting (12 s)",
+    cause="timeout while waiting for the greeting",
+)
 NO_REPLY = Failure(
-    FailureKind.TIMEOUT, "timeout while waiting for the reply to RCPT TO", Recipient.UNKNOWN
+    FailureKind.TIMEOUT, "timeout while waiting for the reply to RCPT TO (10 s)", Recipient.UNKNOWN
 )
 HUNG_UP = Failure(
     FailureKind.CONNECTION_LOST,
@@ -55,9 +60,12 @@ HUNG_UP = Failure(
     Recipient.RELAY,
 )
 LOST_MESSAGE = Failure(
-    FailureKind.DELIVERY_UNCERTAIN, "timeout while waiting for the reply to the final dot"
+    FailureKind.DELIVERY_UNCERTAIN, "timeout while waiting for the reply to the final dot (10 s)"
 )
-MISTAKE = Failure(FailureKind.INTERNAL_ERROR, "the plugin's own mistake: KeyError: 'greeting'")
+MISTAKE = Failure(
+    FailureKind.INTERNAL_ERROR,
+    "could not be visited to the end, a mistake of the plugin: KeyError: 'greeting'",
+)
 
 
 def _domain(publication: Publication, *hosts: MailHost, detail: str = "") -> MailDomain:
@@ -83,8 +91,8 @@ class Night(NamedTuple):
 NIGHTS = {
     # --- all good ---
     "one address": Night(
-        "OK - mx1.example.com [192.0.2.1] accepts valid.email@example.com, refuses unknown users"
-        " and relaying",
+        "OK - example.com: mx1.example.com [192.0.2.1] accepts valid.email@example.com,"
+        " refuses unknown users and relaying",
         (at(),),
     ),
     "two hosts, three addresses": Night(
@@ -98,17 +106,18 @@ NIGHTS = {
         (at(), at("2001:db8::1", "mx1.example.com")),
     ),
     "one address, two hosts": Night(
-        "OK - mx1.example.com, mx2.example.com [192.0.2.1] accepts valid.email@example.com,"
-        " refuses unknown users and relaying",
+        "OK - example.com: mx1.example.com, mx2.example.com [192.0.2.1] accepts"
+        " valid.email@example.com, refuses unknown users and relaying",
         (at("192.0.2.1", "mx1.example.com", "mx2.example.com"),),
     ),
     "-H ADDRESS": Night(
-        "OK - 192.0.2.1 accepts valid.email@example.com, refuses unknown users and relaying",
+        "OK - example.com: 192.0.2.1 accepts valid.email@example.com, refuses unknown users"
+        " and relaying",
         (at("192.0.2.1", "192.0.2.1"),), NAMED,
     ),
     "-H twice": Night(
-        "OK - 192.0.2.1, 192.0.2.2 accept valid.email@example.com, refuse unknown users and"
-        " relaying",
+        "OK - example.com: 192.0.2.1, 192.0.2.2 accept valid.email@example.com, refuse"
+        " unknown users and relaying",
         (at("192.0.2.1", "192.0.2.1"), at("192.0.2.2", "192.0.2.2")), NAMED,
     ),
     "sixty addresses": Night(
@@ -117,110 +126,118 @@ NIGHTS = {
         tuple(at(f"192.0.2.{number}", "mx.example.com") for number in range(60)),
     ),
     "stock Postfix defers relaying": Night(
-        "OK - mx1.example.com [192.0.2.1] accepts valid.email@example.com, refuses unknown users"
-        " and relaying",
+        "OK - example.com: mx1.example.com [192.0.2.1] accepts valid.email@example.com,"
+        " refuses unknown users and relaying",
         (at(relay="454 4.7.1 Relay access denied"),),
     ),
     "a catch-all on purpose": Night(
-        "OK - mx1.example.com [192.0.2.1] accepts valid.email@example.com and unknown users,"
-        " refuses relaying",
+        "OK - example.com: mx1.example.com [192.0.2.1] accepts valid.email@example.com and"
+        " unknown users, refuses relaying",
         (at(unknown="250 2.1.5 Ok"),), SETTINGS._replace(expect_unknown=("2",)),
     ),
     "delivered, under TLS that verifies": Night(
-        "OK - mx1.example.com [192.0.2.1] accepts valid.email@example.com, refuses unknown users"
-        " and relaying, shows a certificate that verifies, takes the test message",
+        "OK - example.com: mx1.example.com [192.0.2.1] accepts valid.email@example.com,"
+        " refuses unknown users and relaying, shows a certificate that verifies, takes the"
+        " test message",
         (
             at(
                 tls=UNDER_TLS,
-                verification=Verification(),
+                verifications={"mx1.example.com": Verification()},
                 delivery=Delivery("message", reply("250 2.0.0 Ok: queued as 4711")),
             ),
         ),
         SETTINGS._replace(verify_certificate=True, deliver=True),
     ),
     "IPv6 without a route": Night(
-        "OK - mx1.example.com [192.0.2.1] accepts valid.email@example.com, refuses unknown users"
-        " and relaying; 2 IPv6 addresses not visited: no route",
+        "OK - example.com: mx1.example.com [192.0.2.1] accepts valid.email@example.com,"
+        " refuses unknown users and relaying -- 2 IPv6 addresses not visited: no route",
         (at(),),
         facts={
-            "not_visited": NotVisited(("2001:db8::1", "2001:db8::2"), "network unreachable")
+            "not_visited": NotVisited(
+                "no-route", ("2001:db8::1", "2001:db8::2"), "network unreachable"
+            )
         },
     ),
     # --- the three expectations ---
     "the backup is an open relay": Night(
-        "CRITICAL - mx2.example.com [192.0.2.2] (1 of 2 addresses): accepts relaying to"
-        " test@example.net: 250 2.1.5 Ok (expected 5.7.x,5.1.x,5.4.1)",
+        "CRITICAL - example.com: mx2.example.com [192.0.2.2] (1 of 2 addresses) accepts"
+        " relaying to test@example.net: 250 2.1.5 Ok [relay-accepted]",
         (at(), at("192.0.2.2", relay="250 2.1.5 Ok")),
     ),
     "all are open relays": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1], mx2.example.com [192.0.2.2]: accepts relaying to"
-        " test@example.net: 250 2.1.5 Ok queued as 1 (expected 5.7.x,5.1.x,5.4.1)",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1], mx2.example.com [192.0.2.2]"
+        " each accepts relaying to test@example.net: 250 2.1.5 Ok queued as 1"
+        " [relay-accepted]",
         (
             at(relay="250 2.1.5 Ok queued as 1"),
             at("192.0.2.2", relay="250 2.1.5 Ok queued as 2"),
         ),
     ),
     "a catch-all": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: accepts unknown user invalid@example.com:"
-        " 250 2.1.5 Ok (expected 5.1.x,5.2.1,5.4.1) (a refusal after DATA is not tested)",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] accepts unknown user"
+        " invalid@example.com: 250 2.1.5 Ok (a refusal after DATA is not tested)"
+        " [unknown-accepted]",
         (at(unknown="250 2.1.5 Ok"),),
     ),
     "greylisted": Night(
-        "WARNING - mx1.example.com [192.0.2.1]: defers everyone alike, greylisted:"
-        " 450 4.7.1 Greylisted, please try again in 300 seconds, its refusals prove nothing",
+        "WARNING - example.com: mx1.example.com [192.0.2.1] defers everyone alike,"
+        " greylisted: 450 4.7.1 Greylisted, please try agai... (relaying and unknown users"
+        " could not be tested) [client-refused]",
         (at(**to_everyone(GREYLISTED)),),
     ),
     "the valid user alone is greylisted": Night(
-        "WARNING - mx1.example.com [192.0.2.1]: defers valid user valid.email@example.com,"
-        " greylisted: 450 4.7.1 Greylisted, please try again in 300 seconds (expected 2)",
+        "WARNING - example.com: mx1.example.com [192.0.2.1] defers valid user"
+        " valid.email@example.com, greylisted: 450 4.7.1 Greylisted, please try agai..."
+        " (expected 2xx) [valid-deferred]",
         (at(valid=GREYLISTED),),
     ),
     "we are blocked": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: refuses everyone alike, client blocked:"
-        " 554 5.7.1 Service unavailable; Client host [192.0.2.99] blocked using dnsbl.example,"
-        " its refusals prove nothing",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] refuses everyone alike, client"
+        " blocked: 554 5.7.1 Service unavailable; Client... (relaying and unknown users could"
+        " not be tested) [client-refused]",
         (at(**to_everyone(BLOCKED)),),
     ),
     "we are blocked for strangers' mail": Night(
-        "WARNING - mx1.example.com [192.0.2.1]: cannot judge unknown user invalid@example.com,"
-        " client blocked: 554 5.7.1 Service unavailable; Client host [192.0.2.99] blocked using"
-        " dnsbl.example",
+        "WARNING - example.com: mx1.example.com [192.0.2.1] gives no proof for unknown user"
+        " invalid@example.com, client blocked: 554 5.7.1 Service unavailable; Client..."
+        " [unknown-inconclusive]",
         (at(unknown=BLOCKED),),
     ),
     "the test mailbox is deleted": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: refuses valid user valid.email@example.com"
-        " as unknown: 550 5.1.1 mailbox unavailable (expected 2; see --valid-user), so unknown user"
-        " invalid@example.com is untested",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] refuses valid user"
+        " valid.email@example.com as unknown: 550 5.1.1 mailbox unavailable (see"
+        " --valid-user; unknown users could not be tested) [valid-refused]",
         (at(valid=GONE, unknown=GONE),),
     ),
     "the test mailbox is full": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: refuses valid user valid.email@example.com,"
-        " mailbox full: 552 5.2.2 Over quota (expected 2; see --valid-user)",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] refuses valid user"
+        " valid.email@example.com, mailbox full: 552 5.2.2 Over quota (expected 2xx; see"
+        " --valid-user) [valid-refused]",
         (at(valid="552 5.2.2 Over quota"),),
     ),
     "the relay recipient's domain takes no mail": Night(
-        "WARNING - mx1.example.com [192.0.2.1]: cannot judge relaying to test@example.net, foreign"
-        " domain takes no mail: 556 5.1.10 Recipient address has null MX (see --relay-recipient)",
+        "WARNING - example.com: mx1.example.com [192.0.2.1] gives no proof for relaying to"
+        " test@example.net, foreign domain takes no mail: 556 5.1.10 Recipient address has"
+        " null MX (see --relay-recipient) [relay-inconclusive]",
         (at(relay="556 5.1.10 Recipient address has null MX"),),
     ),
     "two findings at two addresses": Night(
-        "CRITICAL - mx2.example.com [192.0.2.2] (1 of 2 addresses): accepts relaying to"
-        " test@example.net: 250 2.1.5 Ok (expected 5.7.x,5.1.x,5.4.1);"
-        " mx1.example.com [192.0.2.1] (1 of 2 addresses): defers unknown user invalid@example.com,"
-        " temporary failure: 451 4.3.0 Later (expected 5.1.x,5.2.1,5.4.1)",
+        "CRITICAL - example.com: mx2.example.com [192.0.2.2] (1 of 2 addresses) accepts"
+        " relaying to test@example.net: 250 2.1.5 Ok [relay-accepted] -- mx1.example.com"
+        " [192.0.2.1] (1 of 2 addresses) defers unknown user invalid@example.com, temporary"
+        " failure: 451 4.3.0 Later (expected 5.1.x,5.2.1,5.4.1) [unknown-unexpected]",
         (at(unknown="451 4.3.0 Later"), at("192.0.2.2", relay="250 2.1.5 Ok")),
     ),
     "everybody is accepted, the open relay first": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: accepts relaying to test@example.net: 250 Ok"
-        " (expected 5.7.x,5.1.x,5.4.1); mx1.example.com [192.0.2.1]: accepts unknown user"
-        " invalid@example.com: 250 Ok (expected 5.1.x,5.2.1,5.4.1) (a refusal after DATA is not"
-        " tested)",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] accepts relaying to"
+        " test@example.net: 250 Ok [relay-accepted], and accepts unknown user"
+        " invalid@example.com: 250 Ok (a refusal after DATA is not tested) [unknown-accepted]",
         (at(**to_everyone("250 Ok")),),
     ),
     # --- the session ---
     "one address of four is down": Night(
-        "WARNING - mx3.example.com [192.0.2.3] (1 of 4 addresses): connection refused while"
-        " connecting to port 25",
+        "WARNING - example.com: mx3.example.com [192.0.2.3] (1 of 4 addresses) is"
+        " unreachable: connection refused while connecting to port 25 [unreachable]",
         (
             *(at(), at("192.0.2.2")),
             at("192.0.2.3", failure=REFUSED_CONNECTION, others_answer=True, **NOTHING),
@@ -228,150 +245,167 @@ NIGHTS = {
         ),
     ),
     "all addresses are down": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1], mx2.example.com [192.0.2.2]: connection refused"
-        " while connecting to port 25",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1], mx2.example.com [192.0.2.2]"
+        " each is unreachable: connection refused while connecting to port 25 [unreachable]",
         tuple(
             at(address, failure=REFUSED_CONNECTION, local_address="", **NOTHING)
             for address in ("192.0.2.1", "192.0.2.2")
         ),
     ),
     "silence": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: timeout while waiting for the greeting",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] does not answer: timeout while"
+        " waiting for the greeting (12 s) [timeout]",
         (at(failure=SILENCE, **NOTHING),),
     ),
     "the unknown user is not answered": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: timeout while waiting for the reply to RCPT TO"
-        " (unknown user invalid@example.com)",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] does not answer: timeout while"
+        " waiting for the reply to RCPT TO (10 s) (unknown user invalid@example.com)"
+        " [timeout]",
         (at(failure=NO_REPLY, **unreached("unknown", "relay")),),
     ),
     "hung up on twice": Night(
-        "WARNING - mx1.example.com [192.0.2.1]: hangs up twice on relaying to test@example.net:"
-        " connection closed by the server while waiting for the reply to RCPT TO",
+        "WARNING - example.com: mx1.example.com [192.0.2.1] hangs up twice on relaying to"
+        " test@example.net: connection closed by the server while waiting for the reply to"
+        " RCPT TO [relay-inconclusive]",
         (at(failure=HUNG_UP, hang_ups=(Recipient.RELAY, Recipient.RELAY), **unreached("relay")),),
     ),
     "not welcome": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: refuses to talk, client blocked:"
-        " 554 5.7.1 Go away",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] refuses to talk, client blocked:"
+        " 554 5.7.1 Go away [greeting-refused]",
         (at(greeting="554 5.7.1 Go away", **unreached("ehlo"), **NOBODY),),
     ),
     "the EHLO name is refused": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: refuses EHLO monitor.example, EHLO name refused:"
-        " 550 5.7.1 Helo command rejected: Access denied (see --fqdn)",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] refuses EHLO monitor.example,"
+        " EHLO name refused: 550 5.7.1 Helo command rejected: Access denied (see --fqdn)"
+        " [ehlo-refused]",
         (at(ehlo="550 5.7.1 Helo command rejected: Access denied", **NOBODY),),
     ),
     "the sender is refused": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: refuses MAIL FROM smtp.test@monitor.example,"
-        " sender refused: 550 5.1.8 Sender address rejected: Domain not found (see --from)",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] refuses MAIL FROM"
+        " smtp.test@monitor.example, sender refused: 550 5.1.8 Sender address rejected: Do..."
+        " (see --from) [mail-refused]",
         (at(mail="550 5.1.8 Sender address rejected: Domain not found", **NOBODY),),
     ),
     "the banner is slow": Night(
-        "WARNING - mx2.example.com [192.0.2.2] (1 of 2 addresses): banner takes 6.012 s"
-        " (warning range 5)",
+        "WARNING - example.com: mx2.example.com [192.0.2.2] (1 of 2 addresses) takes 6.012 s"
+        " for banner (warning range 5) [slow]",
         (at(seconds={"banner": 0.012}), at("192.0.2.2", seconds={"banner": 6.012})),
         SETTINGS._replace(warning=(Threshold("banner", "5"),)),
     ),
     "a mistake of the plugin": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: the plugin's own mistake: KeyError: 'greeting'",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] could not be visited to the end,"
+        " a mistake of the plugin: KeyError: 'greeting' [internal-error]",
         (at(failure=MISTAKE, **NOTHING),),
     ),
     # --- TLS ---
     "the handshake fails": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: STARTTLS is offered and broken: TLS handshake"
-        " fails: sslv3 alert handshake failure",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] offers STARTTLS, but it is"
+        " broken: TLS handshake fails: the server sends the alert handshake failure"
+        " [starttls-broken]",
         (at(tls=NO_HANDSHAKE),),
     ),
     "the handshake fails where mail is taken under TLS alone": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: STARTTLS is offered and broken: TLS handshake"
-        " fails: sslv3 alert handshake failure, and without TLS it takes no mail",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] offers STARTTLS, but it is"
+        " broken: TLS handshake fails: the server sends the alert handshake failure (without"
+        " TLS it takes no mail) [starttls-broken]",
         (at(tls=NO_HANDSHAKE, mail=TLS_ONLY, **NOBODY),),
     ),
     "STARTTLS is stripped": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: does not offer STARTTLS",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] does not offer STARTTLS"
+        " [starttls-missing]",
         (at(),), SETTINGS._replace(tls=TlsUse.DEMANDED, certificate_days=(14, 7)),
     ),
     "STARTTLS is deferred": Night(
-        "WARNING - mx1.example.com [192.0.2.1]: defers STARTTLS: 454 4.7.0 TLS not available",
+        "WARNING - example.com: mx1.example.com [192.0.2.1] defers STARTTLS: 454 4.7.0 TLS"
+        " not available [starttls-deferred]",
         (at(tls=Tls(True, reply("454 4.7.0 TLS not available"))),),
     ),
     "plaintext is injected": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: sends plaintext behind its 220 to STARTTLS",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] sends plaintext behind its 220"
+        " to STARTTLS [starttls-injection]",
         (at(tls=UNDER_TLS._replace(injected=True)),),
     ),
     "the certificate expires": Night(
-        "WARNING - mx1.example.com [192.0.2.1]: certificate expires in 9 days, on 2026-12-31"
-        " (warning below 14)",
+        "WARNING - example.com: mx1.example.com [192.0.2.1] shows a certificate that expires"
+        " in 9 days, on 2026-12-31 (warning below 14) [certificate-expiring]",
         (at(tls=EXPIRING),), SETTINGS._replace(tls=TlsUse.DEMANDED, certificate_days=(14, 7)),
     ),
     "the certificate does not verify": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: certificate does not verify: self-signed"
-        " certificate",
-        (at(tls=UNDER_TLS, verification=Verification(True, "self-signed certificate")),),
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] shows a certificate that does"
+        " not verify: self-signed certificate [certificate-unverified]",
+        (at(tls=UNDER_TLS, verifications={"mx1": Verification(True, "self-signed certificate")}),),
         SETTINGS._replace(tls=TlsUse.DEMANDED, verify_certificate=True),
     ),
     # --- the test message ---
     "the test message is refused": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: refuses the message in the delivery:"
-        " 554 5.7.1 Spam",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] refuses the message in the"
+        " delivery: 554 5.7.1 Spam [message-refused]",
         (at(delivery=Delivery("message", reply("554 5.7.1 Spam"))),),
     ),
     "the test message is lost": Night(
-        "CRITICAL - mx1.example.com [192.0.2.1]: timeout while waiting for the reply to the final"
-        " dot, the test message may have been delivered",
+        "CRITICAL - example.com: mx1.example.com [192.0.2.1] may have taken the test message"
+        " or not: timeout while waiting for the reply to the final dot (10 s)"
+        " [delivery-uncertain]",
         (at(delivery=Delivery("data", reply("354 Go on")), failure=LOST_MESSAGE),),
     ),
     # --- DNS and this side of the network ---
     "the domain's nameservers are dead": Night(
-        "CRITICAL - example.com: the domain's nameservers fail: 192.0.2.53 answered SERVFAIL",
-        facts={"domain": _domain(Publication.DOMAIN_FAILED, detail="192.0.2.53 answered SERVFAIL")},
+        "CRITICAL - example.com: MX lookup fails, our resolver 192.0.2.53 says SERVFAIL"
+        " (nameservers down, or DNSSEC broken) [dns-failed]",
+        facts={"domain": _domain(Publication.DOMAIN_FAILED, detail=f"{RESOLVER} says SERVFAIL")},
     ),
     "our resolver is dead": Night(
-        "UNKNOWN - example.com: our resolver fails, nothing could be looked up: timeout",
-        facts={"domain": _domain(Publication.RESOLVER_FAILED, detail="timeout")},
+        "UNKNOWN - example.com: nothing could be looked up, our resolver 192.0.2.53 gives no"
+        " answer [resolver-failed]",
+        facts={
+            "domain": _domain(Publication.RESOLVER_FAILED, detail=f"{RESOLVER} gives no answer")
+        },
     ),
     "the domain has expired": Night(
-        "CRITICAL - example.com: the domain does not exist (NXDOMAIN)",
+        "CRITICAL - example.com: the domain does not exist (NXDOMAIN) [domain-missing]",
         facts={"domain": _domain(Publication.NO_DOMAIN)},
     ),
     "null MX": Night(
-        "CRITICAL - example.com: the domain takes no mail (null MX, RFC 7505)",
+        "CRITICAL - example.com: the domain takes no mail (null MX, RFC 7505) [null-mx]",
         facts={"domain": _domain(Publication.NULL_MX)},
     ),
     "nothing published": Night(
-        "CRITICAL - example.com: no MX and no address",
+        "CRITICAL - example.com: no MX and no address [no-mail-host]",
         facts={"domain": _domain(Publication.IMPLICIT_MX, MailHost("example.com"))},
     ),
     "no MX host has an address": Night(
-        "CRITICAL - example.com: no MX host has an address (mx2.example.com)",
+        "CRITICAL - example.com: no MX host has an address (mx2.example.com) [no-mail-host]",
         facts={"domain": _domain(Publication.MX, MX2)},
     ),
     "the backup MX has no address": Night(
-        "WARNING - example.com: MX mx2.example.com has no address",
+        "WARNING - example.com: MX mx2.example.com has no address [mx-without-address]",
         (at(),), facts={"domain": _domain(Publication.MX, MX1, MX2)},
     ),
     "an MX is an alias": Night(
         "WARNING - example.com: MX mx1.example.com is a CNAME (of host.example.net), which"
-        " RFC 2181 10.3 forbids",
+        " RFC 2181 10.3 forbids [mx-alias]",
         (at(),),
         facts={
             "domain": _domain(Publication.MX, MX1._replace(canonical_name="host.example.net"))
         },
     ),
     "a name of -H is not known": Night(
-        "UNKNOWN - mx3.example.com cannot be looked up: name or service not known",
+        "UNKNOWN - example.com: mx3.example.com cannot be visited, name or service not known"
+        " [host-not-found]",
         settings=NAMED,
         facts={"hosts": (MailHost("mx3.example.com", failure="name or service not known"),)},
     ),
     "no IPv6 address for -6": Night(
-        "UNKNOWN - example.com: mx1.example.com has no IPv6 address",
+        "UNKNOWN - example.com: mx1.example.com has no IPv6 address [no-address-family]",
         settings=SETTINGS._replace(family=Family.IPV6),
         facts={"domain": _domain(Publication.MX, MX1)},
     ),
     "no route to anything": Night(
         "UNKNOWN - example.com: 1 IPv4 address not visited: no route (192.0.2.1: network is"
-        " unreachable)",
+        " unreachable) [no-route]",
         facts={
             "domain": _domain(Publication.MX, MX1),
-            "not_visited": NotVisited(("192.0.2.1",), "network is unreachable"),
+            "not_visited": NotVisited("no-route", ("192.0.2.1",), "network is unreachable"),
         },
     ),
 }  # fmt: skip
@@ -389,9 +423,9 @@ def test_the_line_that_wakes_somebody_up(night: Night) -> None:
 def test_one_finding_of_many_addresses_names_three_and_counts_all() -> None:
     visits = [at(f"192.0.2.{number}", "mx.example.com", relay="250 Ok") for number in range(59)]
     assert line_1(found(*visits, at("192.0.2.59", "mx.example.com"))) == (
-        "SMTP_BORDER CRITICAL - mx.example.com [192.0.2.0], mx.example.com [192.0.2.1],"
-        " mx.example.com [192.0.2.2] (+56 more) (59 of 60 addresses): accepts relaying to"
-        " test@example.net: 250 Ok (expected 5.7.x,5.1.x,5.4.1)"
+        "SMTP_BORDER CRITICAL - example.com: mx.example.com [192.0.2.0], mx.example.com"
+        " [192.0.2.1], mx.example.com [192.0.2.2] (+56 more) (59 of 60 addresses) each accepts"
+        " relaying to test@example.net: 250 Ok [relay-accepted]"
     )
 
 
@@ -417,7 +451,7 @@ def test_equal_findings_are_said_once(one: dict[str, Any], other: dict[str, Any]
         for address, changes in (("192.0.2.1", one), ("192.0.2.2", other))
     ]
     line = line_1(found(*visits, settings=settings))
-    assert " - mx1.example.com [192.0.2.1], mx2.example.com [192.0.2.2]: " in line
+    assert " - example.com: mx1.example.com [192.0.2.1], mx2.example.com [192.0.2.2] each " in line
     assert line.count("192.0.2.") == 2
 
 
@@ -432,18 +466,20 @@ def test_findings_with_other_codes_are_said_each(other: str) -> None:
 def test_sixty_addresses_of_h_are_cut_and_counted() -> None:
     visits = [at(f"192.0.2.{number}", f"192.0.2.{number}") for number in range(60)]
     assert line_1(found(*visits, settings=NAMED)) == (
-        "SMTP_BORDER OK - 192.0.2.0, 192.0.2.1, 192.0.2.2 (+57 more) accept"
+        "SMTP_BORDER OK - example.com: 192.0.2.0, 192.0.2.1, 192.0.2.2 (+57 more) accept"
         " valid.email@example.com, refuse unknown users and relaying"
     )
 
 
 def test_what_has_no_room_is_counted() -> None:
-    visits = [at(f"192.0.2.{number}", unknown=f"45{number} 4.3.0 Later") for number in range(8)]
+    visits = [at(f"192.0.2.{number}", relay=f"25{number} Ok") for number in range(8)]
     assert line_1(found(*visits)) == (
-        "SMTP_BORDER WARNING - mx0.example.com [192.0.2.0] (1 of 8 addresses): defers unknown user"
-        " invalid@example.com, temporary failure: 450 4.3.0 Later (expected 5.1.x,5.2.1,5.4.1);"
-        " mx1.example.com [192.0.2.1] (1 of 8 addresses): defers unknown user invalid@example.com,"
-        " temporary failure: 451 4.3.0 Later (expected 5.1.x,5.2.1,5.4.1) (+6 more)"
+        "SMTP_BORDER CRITICAL - example.com: mx0.example.com [192.0.2.0] (1 of 8 addresses)"
+        " accepts relaying to test@example.net: 250 Ok [relay-accepted]"
+        " -- mx1.example.com [192.0.2.1] (1 of 8 addresses)"
+        " accepts relaying to test@example.net: 251 Ok [relay-accepted]"
+        " -- mx2.example.com [192.0.2.2] (1 of 8 addresses)"
+        " accepts relaying to test@example.net: 252 Ok [relay-accepted] (+5 more)"
     )
 
 
@@ -451,20 +487,40 @@ def test_the_longest_names_leave_room_for_the_finding() -> None:
     host = ".".join(["a" * 63] * 4)[:253]
     check = found(at("2001:db8::1", host, relay="250 Ok"), at("192.0.2.2"))
     line = line_1(check)
-    assert "... (1 of 2 addresses): accepts relaying to test@example.net: 250 Ok" in line
+    assert line.endswith(
+        "... (1 of 2 addresses) accepts relaying to test@example.net: 250 Ok [relay-accepted]"
+    )
     assert len(line) <= LINE_LIMIT == 400
 
 
-def test_a_quoted_reply_is_cut() -> None:
-    line = line_1(found(at(relay=f"250 {'a' * 1000}")))
-    assert f": 250 {'a' * 153}... (expected" in line
+@pytest.mark.parametrize("length", [20, 60, 78, 200, 1000])
+def test_a_quoted_reply_is_cut_before_any_other_word(length: int) -> None:
+    reply_text = f"250 {'a' * (length - 4)}"
+    line = line_1(found(at(relay=reply_text)))
+    head = "SMTP_BORDER CRITICAL - example.com: mx1.example.com [192.0.2.1] accepts relaying to"
+    match = re.fullmatch(
+        rf"{re.escape(head)} test@example\.net: (250 a+(?:\.\.\.)?) \[relay-accepted\]", line
+    )
+    assert match
+    assert match[1] == reply_text if length < 70 else match[1].endswith("aaa...")
+    assert len(line) <= 200
+
+
+def test_a_quoted_reply_keeps_its_codes_where_the_other_words_fill_the_line() -> None:
+    seen = at(valid=f"450 4.7.1 Greylisted, {'a' * 200}")
+    settings = SETTINGS._replace(valid_user=f"{'v' * 64}@example.com")
+    assert line_1(found(seen, settings=settings)) == (
+        "SMTP_BORDER WARNING - example.com: mx1.example.com [192.0.2.1] defers valid user"
+        f" {'v' * 64}@example.com, greylisted: 450 4.7.1 Greylisted, {'a' * 15}... (expected 2xx)"
+        " [valid-deferred]"
+    )
 
 
 def test_line_1_is_filled_to_its_last_character() -> None:
-    deferred = at("192.0.2.2", "b", valid="450 4.3.0 Later"), at("192.0.2.3", "c", valid="451 No")
+    others = at("192.0.2.2", "b", relay="251 Ok"), at("192.0.2.3", "c", relay="252 Ok")
     lines = [
-        line_1(found(at("192.0.2.1", "a" * length, valid="550 5.3.0 No"), *deferred))
-        for length in range(1, 140)
+        line_1(found(at("192.0.2.1", "a" * length, relay="250 Ok"), *others))
+        for length in range(1, 164)
     ]
     whole = [line for line in lines if not line.endswith(" more)")]
     cut = [line for line in lines if line.endswith(" (+1 more)")]
@@ -472,7 +528,63 @@ def test_line_1_is_filled_to_its_last_character() -> None:
     assert max(map(len, whole)) == max(map(len, cut)) == 400
 
 
+def test_findings_at_one_place_are_joined_and_urgent_ones_stand_first() -> None:
+    open_in_clear = at("192.0.2.2", **to_everyone("250 Ok"), tls=NO_HANDSHAKE)
+    deferring = at("192.0.2.3", valid="450 4.3.0 Later")
+    assert line_1(found(at(), open_in_clear, deferring)) == (
+        "SMTP_BORDER CRITICAL - example.com: mx2.example.com [192.0.2.2] (1 of 3 addresses) accepts"
+        " relaying to test@example.net: 250 Ok [relay-accepted], and accepts unknown user"
+        " invalid@example.com: 250 Ok (a refusal after DATA is not tested) [unknown-accepted], and"
+        " offers STARTTLS, but it is broken: TLS handshake fails: the server sends the alert"
+        " handshake failure [starttls-broken] (+1 more)"
+    )
+
+
+def test_findings_of_two_levels_at_one_place_are_not_joined() -> None:
+    line = line_1(found(at(relay="250 Ok", unknown="451 4.3.0 Later")))
+    assert line == (
+        "SMTP_BORDER CRITICAL - example.com: mx1.example.com [192.0.2.1] accepts relaying to"
+        " test@example.net: 250 Ok [relay-accepted] -- mx1.example.com [192.0.2.1] defers unknown"
+        " user invalid@example.com, temporary failure: 451 4.3.0 Later (expected"
+        " 5.1.x,5.2.1,5.4.1) [unknown-unexpected]"
+    )
+
+
 LENGTHS = st.integers(min_value=1, max_value=400)
+
+
+@given(
+    visits=st.lists(
+        st.tuples(
+            *(st.integers(1, 250), st.integers(0, 400)),
+            *(st.sampled_from("245") for _ in Recipient),
+        ),
+        min_size=1,
+        max_size=60,
+    ),
+    domain=st.integers(1, 200),
+    named=st.booleans(),
+)
+def test_line_1_has_400_characters_at_most_and_never_cuts_what_matters(
+    visits: list[tuple[int, int, str, str, str]], domain: int, named: bool
+) -> None:
+    texts = {"2": "250 {}", "4": "451 4.3.0 {}", "5": "550 5.1.1 {}"}
+    seen = [
+        at(
+            f"192.0.2.{number}",
+            "a" * name,
+            **{one.value: texts[digit].format("b" * text) for one, digit in zip(Recipient, digits)},
+        )
+        for number, (name, text, *digits) in enumerate(visits)
+    ]
+    settings = (NAMED if named else SETTINGS)._replace(domain="d" * domain)
+    check = found(*seen, settings=settings)
+    line = line_1(check)
+    state = str(check.state).upper()
+    assert len(line) <= LINE_LIMIT
+    assert line.startswith(f"SMTP_BORDER {state} - {'d' * domain}: ")
+    if state != "OK" and domain < 100:
+        assert re.search(r" \[[a-z-]+\]", line)
 
 
 @given(

@@ -299,3 +299,45 @@ def test_a_name_that_the_system_cannot_look_up_is_unknown() -> None:
     assert (result.state, result.findings) == (UNKNOWN, ["host-not-found"])
     assert "mx.example.com" in result.status
     assert result.seconds < 5
+
+
+# --- the certificate store ------------------------------------------------------------------
+
+VERIFYING = (("--verify-certificate",), ("--also", "mta-sts"), ("--only", "mta-sts"))
+
+
+@pytest.mark.parametrize("options", VERIFYING, ids=" ".join)
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("missing.pem", None, "no such file"),
+        ("empty.pem", b"", "holds no certificate"),
+        ("words.pem", b"no certificate\n", "holds no certificate"),
+        ("", None, "is a directory"),
+    ],
+)
+def test_a_store_that_nothing_verifies_against_is_this_sides_fault(
+    options: tuple[str, ...], name: str, content: bytes | None, words: str, tmp_path: Path
+) -> None:
+    store = tmp_path / name
+    if content is not None:
+        store.write_bytes(content)
+    result = run(*options, VALID_USER, environment={"SSL_CERT_FILE": str(store)})
+    _assert_one_line_of_advice(result, "SSL_CERT_FILE", words)
+
+
+def test_an_empty_name_of_the_store_is_no_store() -> None:
+    result = run("--verify-certificate", VALID_USER, environment={"SSL_CERT_FILE": ""})
+    _assert_one_line_of_advice(result, "SSL_CERT_FILE", "no such file")
+
+
+@pytest.mark.parametrize("options", [(), ("--only", "null-sender", "--verify-certificate")])
+def test_where_nothing_is_verified_the_store_does_not_matter(options: tuple[str, ...]) -> None:
+    with SmtpServer(Script()) as server:
+        result = run(
+            *("-H", "127.0.0.1", "-p", str(server.port), "-F", "monitor.example", *options),
+            VALID_USER,
+            environment={"SSL_CERT_FILE": "/nonexistent"},
+        )
+    assert_clean(result)
+    assert result.state == 0

@@ -21,9 +21,10 @@ from tests.support.plugin import STATES
         ("5.1.x", ["550 5.1.999 No"], ["550 5.2.1 No", "450 4.1.1 No", "450 5.1.1 No"]),
         ("2.1.5", ["250 2.1.5 Ok"], ["250 Ok", "250 2.1.0 Ok", "550 No"]),
         ("4.7.1", ["450 4.7.1 No"], ["450 No", "450 4.7.10 No", "550 No"]),
-        # Without an enhanced code: any 5yz will do that does not complain about our command
-        # or host.
-        ("5.1.1", ["550 No", "511 No", "530 No", "542 No", "585 No"], ["450 No", "250 Ok"]),
+        # Without an enhanced code: any 5yz will do that does not complain about our command,
+        # our host, a login or room.
+        ("5.1.1", ["550 No", "511 No", "542 No", "585 No"], ["450 No", "250 Ok"]),
+        ("5.1.1", ["551 No"], ["530 No", "535 No", "552 No", "555 No"]),
         ("5.7.x", ["550 No", "553 No", "550 4.7.1 No"], ["501 No", "504 No", "521 No", "524 No"]),
     ],
 )  # fmt: skip

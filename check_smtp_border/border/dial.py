@@ -9,12 +9,13 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
+from check_smtp_border.border.asking import Asked, Question
 from check_smtp_border.border.conversation import Line
-from check_smtp_border.border.facts import Asked, Question, Verification
+from check_smtp_border.border.facts import Verification
 from check_smtp_border.smtp import ConnectFailed, SessionError, TlsFailed
-from check_smtp_border.smtp.connection import TlsKind
+from check_smtp_border.smtp.connection import TlsFacts, TlsKind
 from check_smtp_border.smtp.reply import DialogueLine, Reply
-from check_smtp_border.smtp.session import Session
+from check_smtp_border.smtp.session import Session, out_of_step
 
 
 class TurnedAway(SessionError):
@@ -30,7 +31,8 @@ class Dial:
 
     line: whom to call; its `name` is the SNI. tls: go over to TLS, as the conversation did.
     dialogue: of all connections so far; connections: how many there were.
-    seconds: the slowest of each verb.
+    seconds: the slowest of each verb. keywords: of the latest EHLO in clear, in upper case.
+    out_of_step: the latest one answered a command twice, so no reply on it can be trusted.
     """
 
     def __init__(self, line: Line, *, tls: bool) -> None:
@@ -38,7 +40,14 @@ class Dial:
         self.tls = tls
         self.dialogue: list[DialogueLine] = []
         self.connections = 0
+        self.out_of_step = False
         self.seconds: dict[str, float] = {}
+        self.keywords: tuple[str, ...] = ()
+
+    @property
+    def seconds_left(self) -> float:
+        """Until everything has to be at its end."""
+        return self.line.deadline - time.monotonic()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
@@ -59,13 +68,22 @@ class Dial:
         session = self._connect()
         try:
             _demand("greets with another code than 220", session.greeting(), "220")
-            _demand("refuses EHLO", session.ehlo(self.line.ehlo_name(session)), "2")
+            reply = session.ehlo(self.line.ehlo_name(session))
+            _demand("refuses EHLO", reply, "2")
+            self.keywords = tuple(line.split(" ")[0].upper() for line in reply.lines[1:])
             yield session
         finally:
-            session.quit()
+            self.out_of_step = out_of_step(session.quit())
             for verb, took in session.seconds.items():
                 self.seconds[verb] = max(took, self.seconds.get(verb, 0.0))
             self.dialogue += session.dialogue
+
+    @property
+    def late(self) -> str:
+        """What helps where no time is left, "" while some is."""
+        if time.monotonic() < self.line.deadline:
+            return ""
+        return f"give --timeout more than {self.line.settings.timeout:g}"
 
     def ask(self, questions: Sequence[Question]) -> Asked:
         """Ask, on as many connections as it takes; see `questions.py` for the rules."""
@@ -77,8 +95,17 @@ class Dial:
         """Say STARTTLS. Raises TurnedAway."""
         _demand("refuses STARTTLS", session.starttls(), "220")
 
+    def dane_handshake(self, session: Session, anchors: bytes = b"") -> TlsFacts:
+        """Shake hands behind the 220 as an MTA does for DANE. Raises TlsFailed.
+
+        anchors: DER certificates of which one must end the chain, b"" to verify nothing.
+        """
+        session.discard_plaintext()
+        return session.handshake(self.line.name, TlsKind.DANE, anchors)
+
     def _connect(self) -> Session:
         self.connections += 1
+        self.out_of_step = False
         began = time.monotonic()
         event = f"connect to {self.line.address} port {self.line.settings.port}"
         self.dialogue += self.line.event(began, event)
@@ -95,13 +122,16 @@ def verification(dial: Dial) -> Verification:
     try:
         with dial.connection() as session:
             greeted = True
+            if "STARTTLS" not in dial.keywords:
+                return Verification(error="STARTTLS is not offered")
             dial.starttls(session)
             session.handshake(dial.line.name, TlsKind.VERIFIED)
     except TlsFailed as error:
         return Verification(untrusted=error.untrusted, error=str(error))
     except TurnedAway as error:
-        left = error.reply.code == "421"
-        return Verification(error=str(error.reply), down=left or not greeted)
+        if not greeted or error.reply.code == "421":
+            return Verification(error=str(error), down=True)
+        return Verification(error=str(error.reply))
     except SessionError as error:
         no_route = isinstance(error, ConnectFailed) and error.no_route
         return Verification(error=str(error), down=True, no_route=no_route)

@@ -36,7 +36,6 @@ class Publication(enum.Enum):
     NO_DOMAIN = "NXDOMAIN"
     DOMAIN_FAILED = "no usable answer for the domain, though the resolver works"
     RESOLVER_FAILED = "no usable answer for anything"
-    NO_RESOLVER = "no usable resolver configuration on this host"
 
 
 class MailHost(NamedTuple):
@@ -134,8 +133,7 @@ class Verification(NamedTuple):
     """What verifying the certificate said; all well without `error`.
 
     untrusted: chain or name are wrong; otherwise the error kept us from finding out.
-    down: it came to no STARTTLS, so that nothing was learnt of TLS.
-    no_route: for want of a route on this host.
+    down: it came to no STARTTLS; no_route: for want of a route on this host.
     """
 
     untrusted: bool = False
@@ -181,30 +179,6 @@ class Delivery(NamedTuple):
     def taken(self) -> bool:
         """The message was accepted."""
         return self.step == "message" and self.reply.completed
-
-
-class Question(NamedTuple):
-    """One transaction without DATA, as MAIL and RCPT say it between their angle brackets.
-
-    sender: "" for the null reverse-path.
-    """
-
-    sender: str
-    recipient: str
-
-
-class Answer(NamedTuple):
-    """The reply that decided a Question. at_mail: MAIL was refused, RCPT not reached."""
-
-    reply: Reply
-    at_mail: bool = False
-
-
-class Asked(NamedTuple):
-    """What came of many questions. error: why some have no answer, in words."""
-
-    answers: Mapping[Question, Answer]
-    error: str = ""
 
 
 class Probed(NamedTuple):

@@ -70,12 +70,9 @@ def _find_hosts(settings: Settings, started: float, budget: float) -> Found:
     deadline = started + budget
     if settings.hostnames:
         return None, _named_hosts(settings, budget, deadline)
-    from check_smtp_border.clients.lookup import Lookup, NoResolver
+    from check_smtp_border.clients.lookup import Lookup
 
-    try:
-        lookup = Lookup(settings.nameservers, budget * _DOMAIN_SHARE)
-    except NoResolver as error:
-        return MailDomain(settings.domain, Publication.NO_RESOLVER, detail=str(error)), ()
+    lookup = Lookup(settings.nameservers, budget * _DOMAIN_SHARE)
     until = started + budget * _DOMAIN_SHARE
     domain = lookup.mail_domain(settings.domain, until)
     hosts = _addresses(lookup, domain.hosts, until)

@@ -10,6 +10,7 @@ from check_smtp_border.border.conversation import Line
 from check_smtp_border.border.dial import Dial
 from check_smtp_border.border.facts import Probed, Recipient, Survey, Visit
 from check_smtp_border.border.net import Net
+from check_smtp_border.names import is_postmaster
 from check_smtp_border.probes import (
     PER_ADDRESS,
     AddressRoom,
@@ -19,8 +20,9 @@ from check_smtp_border.probes import (
     asked,
     opened,
 )
+from check_smtp_border.probes.wording import deed, give_more_time
 from check_smtp_border.safety import attempt
-from check_smtp_border.settings import Settings
+from check_smtp_border.settings import Settings, TlsUse
 from check_smtp_border.smtp import SessionError
 
 
@@ -40,8 +42,8 @@ def probe_address(seen: Visit, line: Line) -> Visit:
 
 
 def _probe_address(entry: Entry, seen: Visit, line: Line) -> Probed:
-    untested = unmet(entry.control, seen)
-    if untested:
+    untested = unmet(entry.control, seen, line.settings)
+    if untested and not _answered_already(entry, seen, line.settings):
         return Probed(entry.label, untested=untested)
     inside = seen.tls is not None and bool(seen.tls.version)
     dial = Dial(line, tls=inside)
@@ -50,10 +52,20 @@ def _probe_address(entry: Entry, seen: Visit, line: Line) -> Probed:
     return probed._replace(dialogue=tuple(dial.dialogue))
 
 
+def _answered_already(entry: Entry, seen: Visit, settings: Settings) -> bool:
+    """Postmaster as the valid user, and judged alone: what he got is the probe's own answer."""
+    himself = entry.name == "postmaster" and is_postmaster(settings.valid_user)
+    return himself and bool(settings.only) and Recipient.VALID in seen.replies
+
+
 def probe_domain(entry: Entry, survey: Survey, net: Net) -> Probed:
     """Ask a probe that looks at the whole domain."""
     room = cast(DomainRoom, opened(entry.label))
-    return _asked(entry, net, lambda: room.look(survey, net, net.settings))
+    net = net._replace(dials=[])
+    probed = _asked(entry, net, lambda: room.look(survey, net, net.settings))
+    return probed._replace(
+        dialogue=tuple(line for dial in net.dials or () for line in dial.dialogue)
+    )
 
 
 def domain_probes(settings: Settings) -> tuple[Entry, ...]:
@@ -74,29 +86,66 @@ def _asked(entry: Entry, within: Line | Net, ask: Callable[[], Any]) -> Probed:
             return Probed(entry.label, tuple(ask()))
         except SessionError as error:
             late = time.monotonic() >= within.deadline
-            more = f" (give --timeout more than {within.settings.timeout:g})" if late else ""
+            more = f" ({give_more_time(within.settings)})" if late else ""
             return Probed(entry.label, error=f"{error}{more}")
 
     probed = attempt(facts, lambda words: unasked(entry, words))
     return probed._replace(seconds=time.monotonic() - began)
 
 
-def unmet(control: Control, seen: Visit) -> str:
-    """Why the control failed, in words, "" where it is met."""
+def unmet(control: Control, seen: Visit, settings: Settings) -> str:
+    """Why the control failed, in words whose subject is the host, "" where it is met."""
     if control is Control.NONE:
         return ""
     if not seen.welcomes:
         refused = seen.ehlo or seen.greeting
-        return seen.failure.text if seen.failure else f"the server refuses to talk: {refused}"
+        return seen.failure.text if seen.failure else f"refuses to talk: {refused}"
+    wants_tls = control is Control.HANDSHAKE
+    if wants_tls or (settings.only and settings.tls is TlsUse.DEMANDED):
+        without = _without_tls(seen, settings, clean=wants_tls)
+        if without or wants_tls:
+            return without
     if control is not Control.EHLO and not seen.takes_valid_user:
-        reply = seen.replies.get(Recipient.VALID) or seen.mail
-        return f"the valid user is not accepted: {reply}" if reply else "he was not asked for"
+        return _valid_user_refused(seen, settings)
     needed = {
         Control.UNKNOWN_USER: (Recipient.UNKNOWN,),
         Control.RECIPIENTS: (Recipient.UNKNOWN, Recipient.RELAY),
     }
     if any(recipient not in seen.replies for recipient in needed.get(control, ())):
-        return seen.failure.text if seen.failure else "not every recipient was answered"
-    if control is Control.MESSAGE and not (seen.delivery and seen.delivery.taken):
-        return "the harmless message was not taken"
+        return seen.failure.text if seen.failure else "does not answer every recipient"
+    if control is Control.MESSAGE:
+        return _message_refused(seen)
     return ""
+
+
+def _without_tls(seen: Visit, settings: Settings, *, clean: bool) -> str:
+    """Why there is no session inside TLS; clean: nor may anything stand in clear before it."""
+    tls = seen.tls
+    if tls is None or not tls.offered:
+        return "does not offer STARTTLS"
+    if tls.version:
+        return "sends text in clear behind its 220 to STARTTLS" if clean and tls.injected else ""
+    return f"STARTTLS fails: {tls.error or tls.reply}"
+
+
+def _valid_user_refused(seen: Visit, settings: Settings) -> str:
+    reply = seen.replies.get(Recipient.VALID)
+    if reply:
+        return f"{deed(reply)} valid user {settings.valid_user}: {reply}"
+    if seen.mail:
+        return f"{deed(seen.mail)} mail from {seen.sender or 'the null sender'}: {seen.mail}"
+    return seen.failure.text if seen.failure else "was not asked for the valid user"
+
+
+def _message_refused(seen: Visit) -> str:
+    """Why the harmless message was not taken, "" where it was."""
+    delivery = seen.delivery
+    if delivery and delivery.taken:
+        return ""
+    if seen.failure:
+        return f"has not taken the harmless message: {seen.failure.text}"
+    return (
+        f"{deed(delivery.reply)} the harmless message: {delivery.reply}"
+        if delivery
+        else ("was not sent the harmless message")
+    )

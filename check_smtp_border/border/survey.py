@@ -23,7 +23,7 @@ from check_smtp_border.border.probing import domain_probes, probe_domain, unaske
 from check_smtp_border.border.threads import SIDE_BY_SIDE, side_by_side
 from check_smtp_border.border.visit import visit
 from check_smtp_border.names import canonical_address
-from check_smtp_border.probes import Entry, visits_addresses
+from check_smtp_border.probes import Entry, looks_up_hosts, visits_addresses
 from check_smtp_border.settings import Settings
 
 _OF_THIS_HOST = (FailureKind.NO_ROUTE, FailureKind.LOCAL_FAILURE)
@@ -34,13 +34,14 @@ MAX_ADDRESSES = 256  # the largest real borders have some dozens; bounds time an
 def take_survey(settings: Settings) -> Survey:
     """Look up and visit everything, within the budget of `settings.timeout` seconds."""
     started = time.monotonic()
-    domain, hosts = find_hosts(settings, started)
+    domain, hosts = find_hosts(settings, started) if looks_up_hosts(settings) else (None, ())
     looked_up = time.monotonic()
     net = Net(settings, started, started + settings.timeout)
     visits, probed = _visit_and_look(domain, hosts, net)
     found = survey(domain, hosts, visits, settings)
-    for entry in _behind_the_visits(settings):
-        probed += _looked([entry], found, net)
+    behind = _behind_the_visits(settings)
+    for number, entry in enumerate(behind):  # none may starve those behind it
+        probed += _looked([entry], found, net.share(len(behind) - number))
     if domain or any(not canonical_address(host.name) for host in hosts):
         found = found._replace(dns_seconds=looked_up - started)
     return found._replace(probed=probed, seconds=time.monotonic() - started)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
+from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from check_smtp_border.border.facts import Certificate
 from check_smtp_border.text import printable
@@ -40,6 +45,39 @@ def read_certificate(der: bytes, now: float) -> Certificate | None:
         issuer=issuer,
         names=names,
     )
+
+
+def anchor_for_key(key: bytes, chain: Sequence[bytes]) -> bytes:
+    """Return a certificate, DER, of a public key (SubjectPublicKeyInfo, DER).
+
+    Its name is that of the issuer of the last certificate of the chain (DER, the leaf first, the
+    others in any order), so that it can stand at its end (RFC 7671 5.2.3); who signed it does
+    not matter there. b"" where key or chain are unreadable.
+    """
+    now = datetime.datetime.now(datetime.timezone.utc)
+    week = datetime.timedelta(days=7)
+    try:
+        name = _last_issuer([x509.load_der_x509_certificate(der) for der in chain])
+        public_key: Any = serialization.load_der_public_key(key)
+        made = (
+            x509.CertificateBuilder(name, name, public_key)
+            .serial_number(1)
+            .not_valid_before(now - week)
+            .not_valid_after(now + week)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+        )
+    except (*_UNREADABLE, UnsupportedAlgorithm, TypeError):
+        return b""
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+def _last_issuer(chain: Sequence[x509.Certificate]) -> x509.Name:
+    """Follow the issuers from the leaf on, as far as they were sent."""
+    name, others = chain[0].issuer, {one.subject: one.issuer for one in chain[1:]}
+    while name in others:
+        name = others.pop(name)
+    return name
 
 
 def _dns_names(certificate: x509.Certificate) -> tuple[str, ...]:

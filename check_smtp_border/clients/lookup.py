@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 # For DNS over HTTPS, of which there is none here, dnspython loads HTTP clients where they are
 # installed: 20 MiB and 0.2 s of every run.
@@ -19,39 +18,28 @@ except (ImportError, AttributeError):  # dnspython 2.3
 
 import dns.exception
 import dns.flags
+import dns.message
 import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
 import dns.resolver
 
 from check_smtp_border.border.facts import MailDomain, MailHost, Publication
+from check_smtp_border.border.records import Records
 from check_smtp_border.names import canonical_address
 from check_smtp_border.settings import Nameserver
 from check_smtp_border.text import printable
 
 MAX_HOSTS = 256  # the largest real MX sets have some dozens; bounds time and memory
+_RESOLV_CONF = "/etc/resolv.conf"
+_RESOLV_CONF_OCTETS = 64 * 1024
+_MOST_NAMESERVERS = 3  # resolv.conf(5): MAXNS
 _DETAIL_LIMIT = 120
 _MOST_REMEMBERED = 1000  # answers, of some KiB each
 _PATIENCE_SECONDS = 2.0  # with one nameserver, before the next one is asked
-
-
-class NoResolver(Exception):
-    """No nameserver is configured on this host."""
-
-
-class Records(NamedTuple):
-    """What DNS answered to one question.
-
-    name, kind: asked for. canonical_name: where CNAMEs led, `name` where there are none.
-    rdata: each record in its wire form, in the order of the answer; () for none.
-    secure: a trusted resolver set AD. missing: NXDOMAIN. error: why nothing usable came.
-    """
-
-    name: str
-    kind: str
-    canonical_name: str = ""
-    rdata: tuple[bytes, ...] = ()
-    secure: bool = False
-    missing: bool = False
-    error: str = ""
+_LEAST_SECONDS = 0.5  # with less, silence is no fault of the nameservers
+_PAYLOAD = 1232  # octets by UDP that no path has to fragment
 
 
 class Lookup:
@@ -60,29 +48,30 @@ class Lookup:
     budget: seconds for all questions together. remember: ask each question once.
     Every question ends by its deadline, a
     `time.monotonic()` value.
-    Raises NoResolver where the system's configuration cannot be read or names none.
+    trusted: the nameservers whose AD bit counts (RFC 4035 4.9.3): those that were named, and
+    those on a loopback address.
     """
 
     def __init__(
         self, nameservers: Sequence[Nameserver], budget: float, *, remember: bool = False
     ) -> None:
-        try:
-            self._resolver = dns.resolver.Resolver(configure=not nameservers)
-        except (dns.exception.DNSException, OSError, ValueError) as error:
-            raise NoResolver(printable(str(error))) from None
-        # A URL there would mean DNS over HTTPS, which minds no deadline.
-        if not all(_is_address(server) for server in self._resolver.nameservers):
-            raise NoResolver("a nameserver there is no address")
-        if nameservers:
-            self._resolver.nameservers = [server.address for server in nameservers]
-            self._resolver.nameserver_ports = {
-                server.address: server.port for server in nameservers
-            }
+        self._resolver = dns.resolver.Resolver(configure=False)
+        self._resolver.nameservers = [
+            server.address for server in nameservers
+        ] or system_nameservers()
+        self._resolver.nameserver_ports = {server.address: server.port for server in nameservers}
+        self._validated = None
         if remember:
             self._resolver.cache = dns.resolver.LRUCache(_MOST_REMEMBERED)
+            self._validated = dns.resolver.LRUCache(_MOST_REMEMBERED)
         # Two rounds fit into the budget: a silent nameserver must not keep us from the next.
         rounds = 2 * len(self._resolver.nameservers) + 1
         self._resolver.timeout = min(_PATIENCE_SECONDS, budget / rounds)
+        self.trusted = tuple(
+            str(server)
+            for server in self._resolver.nameservers
+            if nameservers or _on_loopback(str(server))
+        )
 
     def mail_domain(self, domain: str, deadline: float) -> MailDomain:
         """Look up the MX (RFC 5321 5.1, RFC 7505); the hosts' addresses are still to be asked."""
@@ -128,25 +117,39 @@ class Lookup:
         return host
 
     def records(self, name: str, kind: str, deadline: float, *, dnssec: bool = False) -> Records:
-        """Ask for records, with the DO bit for `dnssec`; never raises."""
-        if dnssec:
-            self._resolver.use_edns(0, dns.flags.DO, 1232)
+        """Ask for records; never raises.
+
+        dnssec: ask the trusted nameservers alone, of which there must be one, with DO.
+        """
+        resolver = self._validating() if dnssec else self._resolver
+        if kind == "TLSA":
+            _read_tlsa_raw()
+        late = deadline - time.monotonic() < _LEAST_SECONDS
         try:
-            answer = self._ask(name, kind, deadline)
+            answer = self._ask(name, kind, deadline, resolver)
         except dns.resolver.NXDOMAIN as error:
-            secure = any(
-                response.flags & dns.flags.AD for response in error.kwargs["responses"].values()
-            )
+            responses = error.kwargs.get("responses") or {}
+            secure = dnssec and any(map(_authentic, responses.values()))
             return Records(name, kind, name, secure=secure, missing=True)
         except dns.exception.DNSException as error:
-            return Records(name, kind, name, error=_detail(error))
+            return Records(name, kind, name, error=_detail(error), late=late)
         return Records(
             name,
             kind,
             printable(answer.canonical_name.to_text(omit_final_dot=True), 255).lower(),
             tuple(record.to_wire() or b"" for record in answer.rrset or ()),
-            secure=bool(answer.response.flags & dns.flags.AD),
+            secure=dnssec and _authentic(answer.response),
         )
+
+    def _validating(self) -> dns.resolver.Resolver:
+        """The trusted nameservers, asked for what they have validated (RFC 3225)."""
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers = list(self.trusted)
+        resolver.nameserver_ports = self._resolver.nameserver_ports
+        resolver.timeout = self._resolver.timeout
+        resolver.cache = self._validated
+        resolver.use_edns(0, dns.flags.DO, _PAYLOAD)
+        return resolver
 
     def root_failure(self, deadline: float) -> str:
         """Ask for the root's NS: "" where the resolver answered, else what came instead."""
@@ -158,11 +161,17 @@ class Lookup:
             return _detail(error)
         return ""
 
-    def _ask(self, name: str, kind: str, deadline: float) -> dns.resolver.Answer:
+    def _ask(
+        self,
+        name: str,
+        kind: str,
+        deadline: float,
+        resolver: dns.resolver.Resolver | None = None,
+    ) -> dns.resolver.Answer:
         seconds = deadline - time.monotonic()
         if seconds <= 0:
             raise dns.exception.Timeout
-        return self._resolver.resolve(
+        return (resolver or self._resolver).resolve(
             dns.name.from_text(name),
             kind,
             lifetime=seconds,
@@ -179,8 +188,37 @@ def _detail(error: dns.exception.DNSException) -> str:
     return printable("; ".join(outcomes) or f"our resolver {_outcome(error)}", _DETAIL_LIMIT)
 
 
-def _is_address(nameserver: object) -> bool:
-    return bool(canonical_address(str(nameserver).partition("%")[0]))
+def system_nameservers() -> list[str]:
+    """The nameservers of this host, as glibc reads them: lines that are none are passed over.
+
+    dnspython refuses a file that glibc takes, and takes URLs, which mind no deadline.
+    """
+    try:
+        with open(_RESOLV_CONF, encoding="latin-1") as file:
+            lines = file.read(_RESOLV_CONF_OCTETS).splitlines()
+    except OSError:
+        lines = []
+    words = (line.split() for line in lines if line.startswith("nameserver"))
+    named = [two[1] for two in words if len(two) > 1 and two[0] == "nameserver"]
+    return [one for one in named if _is_address(one)][:_MOST_NAMESERVERS] or ["127.0.0.1"]
+
+
+def _is_address(nameserver: str) -> bool:
+    return bool(canonical_address(nameserver.partition("%")[0]))
+
+
+def _on_loopback(address: str) -> bool:
+    return address.startswith("127.") or address.partition("%")[0] == "::1"
+
+
+def _authentic(response: dns.message.Message) -> bool:
+    return bool(response.flags & dns.flags.AD)
+
+
+def _read_tlsa_raw() -> None:
+    """Keep TLSA records as octets: one of an odd length would cost dnspython the whole answer."""
+    classes = dns.rdata._rdata_classes
+    classes[(dns.rdataclass.IN, dns.rdatatype.TLSA)] = dns.rdata.GenericRdata
 
 
 def _address(nameserver: str) -> str:

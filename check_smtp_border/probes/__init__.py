@@ -52,6 +52,7 @@ class Control(enum.Enum):
     UNKNOWN_USER = "the valid user is accepted, the unknown one was answered"
     RECIPIENTS = "all three recipients were answered"
     MESSAGE = "a harmless message was taken"
+    HANDSHAKE = "STARTTLS is offered and comes to its end"
 
 
 class Entry(NamedTuple):
@@ -63,6 +64,7 @@ class Entry(NamedTuple):
     messages: to the valid user, for each address; the harmless one of Control.MESSAGE included.
     seconds: the least that it takes; the order in which probes are asked.
     needs_starttls: --no-starttls leaves nothing to ask.
+    needs_hosts: it asks about the border's hosts, so that they must be looked up.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Entry(NamedTuple):
     messages: int = 0
     seconds: float = 0.1
     needs_starttls: bool = False
+    needs_hosts: bool = True
 
     @property
     def label(self) -> str:
@@ -142,7 +145,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "starttls-commands",
         "is what was sent in clear behind STARTTLS thrown away?",
         Scope.ADDRESS,
-        Control.EHLO,
+        Control.HANDSHAKE,
         seconds=1.5,
         needs_starttls=True,
     ),
@@ -168,6 +171,7 @@ CATALOGUE: tuple[Entry, ...] = (
         Scope.DOMAIN,
         Control.NONE,
         connections=0,
+        needs_hosts=False,
     ),
     Entry(
         "dnsbl",
@@ -238,6 +242,11 @@ def recipients_asked(settings: Settings) -> tuple[Recipient, ...]:
 def visits_addresses(settings: Settings) -> bool:
     """Whether the addresses are visited at all."""
     return not settings.only or any(entry.scope in PER_ADDRESS for entry in asked(settings))
+
+
+def looks_up_hosts(settings: Settings) -> bool:
+    """Whether the border's hosts are looked up at all."""
+    return not settings.only or any(entry.needs_hosts for entry in asked(settings))
 
 
 def opened(label: str) -> Any:

@@ -69,15 +69,10 @@ def _verified(seen: Visit, name: str, verification: Verification) -> Verdict:
         text = f"shows a certificate that verifies{whose}"
         return Verdict(Level.OK, seen.place, text, claim=claim)
     if verification.untrusted:
-        level, text = (
-            Level.CRITICAL,
-            f"shows a certificate that does not verify{whose}: {verification.error}",
-        )
+        level, text = Level.CRITICAL, f"shows a certificate that does not verify{whose}"
     else:
-        level, text = (
-            Level.WARNING,
-            f"shows a certificate that could not be verified{whose}: {verification.error}",
-        )
+        level, text = Level.WARNING, f"shows a certificate that could not be verified{whose}"
+    text += f": {verification.error}"
     return Verdict(level, seen.place, text, "certificate-unverified")
 
 

@@ -31,7 +31,14 @@ def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
     if seen.failure and (reply.completed or reply.code[0] == "3"):
         text = "has not taken the test message"
         covered_by = (*_FAILURES, "delivery-uncertain", "internal-error")
-        yield Verdict(Level.WARNING, seen.place, text, "message-refused", covered_by=covered_by)
+        yield Verdict(
+            Level.WARNING,
+            seen.place,
+            text,
+            "message-refused",
+            covered_by=covered_by,
+            names_cause=True,
+        )
         return
     what = {"mail": "MAIL FROM", "data": "DATA"}.get(step, "the message")
     if step == "data" and reply.completed:

@@ -61,9 +61,6 @@ def _domain(domain: MailDomain, settings: Settings) -> Verdict:
     if domain.publication is Publication.RESOLVER_FAILED:
         level, finding = Level.UNKNOWN, "resolver-failed"
         text = f"nothing could be looked up, {domain.detail}"
-    elif domain.publication is Publication.NO_RESOLVER:
-        level, finding = Level.UNKNOWN, "resolver-failed"
-        text = f"no usable resolver configuration, give --nameserver: {domain.detail}"
     elif domain.publication is Publication.DOMAIN_FAILED:
         finding = "dns-failed"
         text = f"MX lookup fails, {domain.detail} (nameservers down, or DNSSEC broken)"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from check_smtp_border.border.facts import Asked, Question, Visit
-from check_smtp_border.probes.wording import deed
+from check_smtp_border.border.asking import Asked, Question
+from check_smtp_border.border.facts import Visit
+from check_smtp_border.probes.wording import BESIDE_THE_SENDER, deed, inconclusive
 from check_smtp_border.settings import Settings
-from check_smtp_border.smtp.reason import Reason, reason_of
+from check_smtp_border.smtp.reason import reason_of
 from check_smtp_border.verdict import Claim, Finding, Level, Verdict
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ FINDINGS = {
         "WARNING", "the valid user is not accepted, so the null sender was not tried"
     ),
 }
-_PROVES_NOTHING = (Reason.GREYLISTED, Reason.THROTTLED)
 
 
 def talk(dial: Dial, seen: Visit, settings: Settings) -> Sequence[Asked]:
@@ -34,18 +34,16 @@ def talk(dial: Dial, seen: Visit, settings: Settings) -> Sequence[Asked]:
 
 
 def judge(fact: Asked, seen: Visit, settings: Settings) -> Iterator[Verdict]:
-    """2yz is right; the null sender is the question, so a refusal about the sender answers it."""
+    """2yz is right. The valid user was accepted from another sender, so a 4yz is no accident."""
     answer = fact.answers.get(Question("", settings.valid_user))
-    if not answer:
-        text = f"no answer to mail from the null sender: {fact.error}"
-        yield Verdict(Level.WARNING, seen.place, text, "null-sender-inconclusive")
-        return
-    reply = answer.reply
-    text = f"{deed(reply)} mail from the null sender for {settings.valid_user}: {reply}"
-    if reply.completed:
+    reply = answer.reply if answer else None
+    what = f"bounces (mail from the null sender) for {settings.valid_user}"
+    if reply and reply.completed:
         claim = Claim("accepts", "accept", "bounces")
-        yield Verdict(Level.OK, seen.place, text, claim=claim)
-    elif reply.transient and reason_of(reply) in _PROVES_NOTHING:
-        yield Verdict(Level.WARNING, seen.place, text, "null-sender-inconclusive")
+        yield Verdict(Level.OK, seen.place, f"accepts {what}", claim=claim, quote=str(reply))
+    elif reply and reply.code[0] in "45" and reason_of(reply) not in BESIDE_THE_SENDER:
+        text, finding = f"{deed(reply)} {what}", "bounces-refused"
+        same_as = (finding, *reply.codes)
+        yield Verdict(Level.WARNING, seen.place, text, finding, same_as, quote=str(reply))
     else:
-        yield Verdict(Level.WARNING, seen.place, text, "bounces-refused")
+        yield inconclusive("null-sender", seen, what, fact, reply)

@@ -82,12 +82,20 @@ def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
     for recipient, reply in seen.replies.items():
         if recipient is Recipient.VALID:
             yield _valid(seen, reply, settings)
-        else:
-            yield _negative(seen, recipient, reply, settings)
+            continue
+        verdict = _negative(seen, recipient, reply, settings)
+        if verdict.finding == "unknown-accepted" and _judged_after_data(seen):
+            continue
+        yield verdict
     if seen.relay_untested and Recipient.RELAY not in seen.replies:
         text = f"leaves {whom(settings, Recipient.RELAY)} untested: {seen.relay_untested}"
         finding = _INCONCLUSIVE[Recipient.RELAY]
         yield Verdict(Level.WARNING, seen.place, text, finding, covered_by=_VALID_FINDINGS)
+
+
+def _judged_after_data(seen: Visit) -> bool:
+    """Whether the room after-data has seen what became of a message to the unknown user."""
+    return any(one.label == "after_data" and one.facts for one in seen.probed)
 
 
 def patterns(settings: Settings, recipient: Recipient) -> tuple[str, ...]:
@@ -224,40 +232,45 @@ def _negative(seen: Visit, recipient: Recipient, reply: Reply, settings: Setting
         seen.place,
         "",
         _INCONCLUSIVE[recipient],
+        same_as=(_INCONCLUSIVE[recipient], *reply.codes),
         step=f"rcpt_{recipient.value}",
         quote=str(reply),
     )
     if _same_refusal(seen, recipient):
         text = f"leaves {about} untested, the valid user got the same refusal"
-        verdict = base._replace(text=text, covered_by=_VALID_FINDINGS)
-    elif proves_nothing(reply, reason):
+        return base._replace(text=text, covered_by=_VALID_FINDINGS)
+    if proves_nothing(reply, reason):
         remarks = helpful_options(reason, settings)
-        verdict = _inconclusive(seen, recipient, reason, settings, base, remarks)
-    elif needs_own_mailbox(reply, reason, settings, recipient):
+        return _inconclusive(seen, recipient, reason, settings, base, remarks)
+    if needs_own_mailbox(reply, reason, settings, recipient):
         remarks = ("give a mailbox of your own as ADDRESS",)
-        verdict = _inconclusive(seen, recipient, reason, settings, base, remarks)
-    elif is_right(reply, reason, settings, recipient):
+        return _inconclusive(seen, recipient, reason, settings, base, remarks)
+    if is_right(reply, reason, settings, recipient):
         claim = _accepts_or_refuses(reply, _IN_GENERAL[recipient])
         text = f"{deed(reply)} {about}"
         remarks = ("deferred, not refused for good",) if reply.transient else ()
-        return base._replace(level=Level.OK, text=text, finding="", claim=claim, remarks=remarks)
-    elif reply.completed:
-        remarks = ("a refusal after DATA is not tested",) if recipient is Recipient.UNKNOWN else ()
-        verdict = base._replace(
-            level=Level.CRITICAL,
-            text=f"accepts {about}",
-            finding=_ACCEPTED[recipient],
-            remarks=remarks,
-        )
+        good = base._replace(level=Level.OK, finding="", same_as=(), claim=claim)
+        return good._replace(text=text, remarks=remarks)
+    return _wrong(recipient, reply, reason, settings, base)
+
+
+def _wrong(
+    recipient: Recipient, reply: Reply, reason: Reason | None, settings: Settings, base: Verdict
+) -> Verdict:
+    """Accepted, or refused with another code than expected."""
+    about = whom(settings, recipient)
+    remarks: tuple[str, ...] = ()
+    if reply.completed:
+        level, finding, text = Level.CRITICAL, _ACCEPTED[recipient], f"accepts {about}"
+        if recipient is Recipient.UNKNOWN:
+            remarks = ("a refusal after DATA is not tested",)
     else:
         as_unknown = recipient is Recipient.UNKNOWN and reason is Reason.UNKNOWN_USER
         why = " as unknown" if as_unknown else because(reason)
-        verdict = base._replace(
-            text=f"{deed(reply)} {about}{why}",
-            finding=_UNEXPECTED[recipient],
-            remarks=(_expected(settings, recipient), *helpful_options(reason, settings)),
-        )
-    return verdict._replace(same_as=(verdict.finding, *reply.codes))
+        level, finding, text = Level.WARNING, _UNEXPECTED[recipient], f"{deed(reply)} {about}{why}"
+        remarks = (_expected(settings, recipient), *helpful_options(reason, settings))
+    wrong = base._replace(level=level, finding=finding, same_as=(finding, *reply.codes))
+    return wrong._replace(text=text, remarks=remarks)
 
 
 def _inconclusive(

@@ -151,5 +151,6 @@ def untested_without_tls(seen: Visit, what: str, reply: Reply, finding: str) -> 
         text,
         finding,
         covered_by=STARTTLS_FINDINGS,
+        names_cause=True,
         quote=str(reply),
     )

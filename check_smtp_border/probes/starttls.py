@@ -75,10 +75,11 @@ def _judged(tls: Tls, *, demanded: bool) -> tuple[Level, str, str, str]:
     """State, finding ("" for none), words and quote."""
     if tls.injected:
         text = "sends plaintext behind its 220 to STARTTLS"
-        return Level.CRITICAL, "starttls-injection", text, tls.error
+        text += f": {tls.error}" if tls.error else ""
+        return Level.CRITICAL, "starttls-injection", text, ""
     if tls.error:
-        text = "offers STARTTLS, but it is broken"
-        return Level.CRITICAL, "starttls-broken", text, tls.error
+        text = f"offers STARTTLS, but it is broken: {tls.error}"
+        return Level.CRITICAL, "starttls-broken", text, ""
     if tls.reply and tls.reply.transient:
         level = Level.CRITICAL if demanded else Level.WARNING
         return level, "starttls-deferred", "defers STARTTLS", str(tls.reply)

@@ -5,14 +5,15 @@ The summary puts the host in front: the words of a verdict begin with what the h
 
 from __future__ import annotations
 
+from check_smtp_border.border.asking import Answer, Asked
 from check_smtp_border.border.facts import Recipient, Visit
 from check_smtp_border.settings import Settings, TlsUse
-from check_smtp_border.smtp.reason import Reason, says_nothing_known
+from check_smtp_border.smtp.reason import Reason, reason_of, says_nothing_known
 from check_smtp_border.smtp.reply import Reply
-from check_smtp_border.verdict import Level
+from check_smtp_border.verdict import Level, Place, Verdict
 
 # A refusal for one of these says nothing of the recipient.
-_BESIDE_THE_POINT = frozenset(
+BESIDE_THE_POINT = frozenset(
     {
         Reason.CLIENT_BLOCKED,
         Reason.EHLO_REFUSED,
@@ -23,12 +24,14 @@ _BESIDE_THE_POINT = frozenset(
         Reason.FOREIGN_DOMAIN,
     }
 )
+# The same where the sender is the question: then a refusal about him is the answer.
+BESIDE_THE_SENDER = BESIDE_THE_POINT - {Reason.SENDER_REFUSED}
 STARTTLS_FINDINGS = ("starttls-injection", "starttls-broken", "starttls-deferred")
 
 
 def proves_nothing(reply: Reply, reason: Reason | None) -> bool:
     """Whether a 5yz says nothing of the recipient: it is about us, or in words we do not know."""
-    return reply.permanent and (reason in _BESIDE_THE_POINT or says_nothing_known(reply))
+    return reply.permanent and (reason in BESIDE_THE_POINT or says_nothing_known(reply))
 
 
 def whom(settings: Settings, recipient: Recipient) -> str:
@@ -43,6 +46,18 @@ def whom(settings: Settings, recipient: Recipient) -> str:
 def deed(reply: Reply) -> str:
     """What the server does with that reply."""
     return {"2": "accepts", "4": "defers", "5": "refuses"}.get(reply.code[0], "answers")
+
+
+def sender_refused(answer: Answer) -> bool:
+    """Whether a refusal, 4yz too, is about the sender: it says so, or it answers MAIL.
+
+    What answers MAIL is about him unless it is about us, or of the moment.
+    """
+    reason = reason_of(answer.reply)
+    if answer.reply.code[0] not in "45":
+        return False
+    about_others = reason in BESIDE_THE_SENDER or reason is Reason.TEMPORARY_FAILURE
+    return reason is Reason.SENDER_REFUSED or (answer.at_mail and not about_others)
 
 
 def level_of(reply: Reply) -> Level:
@@ -73,3 +88,27 @@ def helpful_options(reason: Reason | None, settings: Settings) -> tuple[str, ...
 def belongs_to_tls(seen: Visit, reason: Reason | None) -> bool:
     """ "TLS needed", said where TLS failed, is the TLS finding's."""
     return reason is Reason.TLS_NEEDED and seen.tls_failed
+
+
+def untested(name: str, place: Place, cause: str, settings: Settings) -> Verdict:
+    """A probe had nothing to ask. Beside the conversation, its own finding says that."""
+    text = f"could not be tested: {cause}"
+    if not settings.only:
+        return Verdict(Level.OK, place, f"{name} {text}", untested=True)
+    return Verdict(Level.WARNING, place, text, f"{name}-untested", ("untested", cause))
+
+
+def inconclusive(name: str, seen: Visit, what: str, asked: Asked, reply: Reply | None) -> Verdict:
+    """One question that got an answer which proves nothing, or none at all."""
+    if reply is None:
+        text, quote = f"gives no answer to {what}", asked.error
+    else:
+        text, quote = f"{deed(reply)} {what}{because(reason_of(reply))}", str(reply)
+    remarks = tuple(filter(None, (asked.late if reply is None else "which proves nothing",)))
+    finding = f"{name}-inconclusive"
+    return Verdict(Level.WARNING, seen.place, text, finding, quote=quote, remarks=remarks)
+
+
+def give_more_time(settings: Settings) -> str:
+    """What helps where the run's time was over, as a remark."""
+    return f"give --timeout more than {settings.timeout:g}"

@@ -48,8 +48,7 @@ class Session:
         self._verb = ""  # of the latest command
         self._awaited = Stage.REPLY  # to it, or to a message's final dot
         self._sent = time.monotonic()
-        self._unusable = False  # after a failed handshake neither side can be understood
-        self._silent = False
+        self._unusable = self._silent = False  # unusable: a failed handshake, or QUIT
         self.closing = False
         self.took = 0.0
         self.seconds: dict[str, float] = {}
@@ -154,15 +153,15 @@ class Session:
         self.took = time.monotonic() - self._sent
         return reply
 
-    def replies_within(self, seconds: float) -> tuple[Reply, ...]:
-        """Return the replies that come in this time, 16 at most.
+    def replies_within(self, seconds: float, most: int = _MOST_REPLIES) -> tuple[Reply, ...]:
+        """Return the replies that come in this time, or the first `most` of them.
 
         The server's leaving ends it. Raises ProtocolViolation where no reply came before it.
         """
         replies: list[Reply] = []
         with self._bounded(seconds), self._doing(self._awaited):
             try:
-                while len(replies) < _MOST_REPLIES:
+                while len(replies) < most:
                     replies.append(self._read_reply())
             except (TimedOut, ConnectionLost):
                 pass
@@ -174,13 +173,13 @@ class Session:
     def quit(self) -> tuple[Reply, ...]:
         """Say QUIT, read on to the end of file, and close, come what may (RFC 5321 4.1.1.10).
 
-        Returns the replies that came within 2 seconds: one, unless replies and commands were
-        out of step.
+        Returns the replies of 2 seconds: one, unless out of step. Again, it does nothing.
         """
         replies: list[Reply] = []
         patience = _PARTING_SECONDS if self._silent else QUIT_SECONDS
         with contextlib.closing(self._connection), contextlib.suppress(SessionError):
             if not self._unusable:
+                self._unusable = True
                 with self._bounded(patience, at_least=_PARTING_SECONDS):
                     self._part(replies)
         return tuple(replies)
@@ -293,9 +292,8 @@ class Session:
 
 
 def out_of_step(replies: Sequence[Reply]) -> bool:
-    """True where the replies behind QUIT show that an earlier one was answered twice.
+    """Whether the replies behind QUIT show that an earlier command was answered twice.
 
-    The first one is not QUIT's 221 and another one stands behind it: no reply of the session
-    is known to be its command's. One odd reply alone is no sign of it.
+    One odd reply alone is no sign of it; 221 is QUIT's own.
     """
     return len(replies) > 1 and replies[0].code != "221"

@@ -177,6 +177,17 @@ def verifying_context() -> ssl.SSLContext:
         return _verifying_context()
 
 
+def why_no_store(path: str) -> str:
+    """Why nothing can be verified against the certificates in this file, "" where it can."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        return "holds no certificate"
+    except OSError as error:
+        return f"cannot be read: {printable(error.strerror or str(error)).lower()}"
+    return ""
+
+
 _one_at_a_time = threading.Lock()  # else every thread would load a certificate store of its own
 
 

@@ -36,7 +36,9 @@ class CommandPipe:
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:
-            words = "nobody reads it" if error.errno == errno.ENXIO else (error.strerror or "").lower()
+            words = (
+                "nobody reads it" if error.errno == errno.ENXIO else (error.strerror or "").lower()
+            )
             raise Unusable(f"{self._name} cannot be written: {words}") from None
         if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
             os.close(descriptor)

@@ -18,7 +18,7 @@ from check_smtp_border.probes import PER_ADDRESS, asked
 from check_smtp_border.safety import attempt
 from check_smtp_border.settings import Settings
 from check_smtp_border.sweep.host import Begun
-from check_smtp_border.sweep.lookups import Published, Shared
+from check_smtp_border.sweep.lookups import Memory, Published
 from check_smtp_border.sweep.planner import Planner, Task, Work
 
 VISIT_SECONDS = 30.0  # of one visit, and of a look at one domain, at most
@@ -46,12 +46,12 @@ class Crew:
         self._threads = 0
         self._stranded: list[Work] = []  # begun, for want of a thread by nobody yet
         self._idle = threading.Event()
-        self._shared: Shared | None = None
+        self._memory: Memory | None = None
         self.connected = False
 
     def run(self, domains: Sequence[Settings], published: Sequence[Published | None]) -> None:
         """Visit until all is done or the time is over. Raises RuntimeError without any thread."""
-        self._shared = Shared(domains[0])
+        self._memory = Memory(domains[0])
         alone: list[int] = []
         with self._lock:
             for number, (settings, found) in enumerate(zip(domains, published)):
@@ -141,7 +141,7 @@ class Crew:
         task = self._planner.tasks.pop(number)
         settings, now = task.settings, time.monotonic()
         deadline = min(now + VISIT_SECONDS, self._deadline)
-        net = Net(settings._replace(timeout=VISIT_SECONDS), now, deadline, self._shared)
+        net = Net(settings._replace(timeout=VISIT_SECONDS), now, deadline, memory=self._memory)
         found = _survey(task)
         probed: tuple[Probed, ...] = ()
         for entry in domain_probes(settings):

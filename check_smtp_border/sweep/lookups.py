@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from check_smtp_border.border.facts import MailDomain, MailHost, Publication
 from check_smtp_border.border.hosts import find_hosts, looked_up, without_bogus
 from check_smtp_border.border.threads import side_by_side
+from check_smtp_border.probes import looks_up_hosts
 from check_smtp_border.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ class Published(NamedTuple):
     seconds: float | None = None
 
 
-class Shared:
-    """What all domains of the run have in common: see `net.Shared`."""
+class Memory:
+    """What all domains of the run have in common: see `net.Memory`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -68,19 +69,14 @@ def look_up(domains: Sequence[Settings], started: float, timeout: float) -> list
     started: a `time.monotonic()` value. timeout: seconds of the whole run.
     """
     until = started + timeout * _SHARE
+    if not looks_up_hosts(domains[0]):
+        return [Published(None, ())] * len(domains)
     if domains[0].hostnames:
         _, hosts = find_hosts(domains[0]._replace(timeout=timeout), started)
         return [Published(None, hosts)] * len(domains)
-    from check_smtp_border.clients.lookup import Lookup, NoResolver
+    from check_smtp_border.clients.lookup import Lookup
 
-    try:
-        lookup = Lookup(domains[0].nameservers, PATIENCE_SECONDS)
-    except NoResolver as error:
-        detail = str(error)
-        return [
-            Published(MailDomain(one.domain, Publication.NO_RESOLVER, detail=detail), ())
-            for one in domains
-        ]
+    lookup = Lookup(domains[0].nameservers, PATIENCE_SECONDS)
     return _Survey(lookup, until).published([one.domain for one in domains])
 
 

@@ -129,7 +129,8 @@ def test_an_ipv6_address_is_visited_with_its_own_literal() -> None:
     with SmtpServer({"::1": Script()}) as server:
         result = run_at(server.port, "-F", "[IPv6:::1]", hosts=["::1"])
     assert result.status == (
-        f"SMTP_BORDER OK - ::1 accepts {VALID_USER}, refuses unknown users and relaying"
+        f"SMTP_BORDER OK - example.com: ::1 accepts {VALID_USER},"
+        " refuses unknown users and relaying"
     )
     assert server.sessions[0].commands[0] == "EHLO [IPv6:::1]"
 
@@ -178,15 +179,18 @@ BORDERS = {
     "an open relay": Border(
         Script(rcpt_relay="250 2.1.5 Ok"),
         *(CRITICAL, ["relay-accepted"]),
-        "accepts relaying to test@example.net: 250 2.1.5 Ok (expected 5.7.x,5.1.x,5.4.1)",
+        "accepts relaying to test@example.net: 250 2.1.5 Ok [relay-accepted]",
     ),
     "stock Postfix": Border(Script(rcpt_relay="454 4.7.1 Relay access denied"), OK, []),
     "greylisting in front of everything": Border(
-        Script().to_everyone(GREYLISTED), WARNING, ["client-refused"] * 3, "greylisted: 450 4.7.1"
+        Script().to_everyone(GREYLISTED),
+        *(WARNING, ["client-refused", "unknown-inconclusive", "relay-inconclusive"]),
+        "greylisted: 450 4.7.1",
     ),
     "the test mailbox is gone": Border(
         Script(rcpt_valid=GONE, rcpt_unknown=GONE),
-        *(CRITICAL, ["valid-refused"] * 2, "invalid@example.com is untested"),
+        *(CRITICAL, ["valid-refused", "unknown-inconclusive"]),
+        "(see --valid-user; unknown users could not be tested)",
     ),
     "the textbook demanded": Border(
         Script(rcpt_relay="454 4.7.1 Relay access denied"),

@@ -50,7 +50,7 @@ def test_each_recipient_has_its_mailbox() -> None:
 def test_recipients_without_an_answer_are_left_to_ask(
     changes: dict[str, None], left: tuple[Recipient, ...]
 ) -> None:
-    assert unanswered(visited(**changes)) == left
+    assert unanswered(visited(**changes), SETTINGS) == left
     assert unfinished(visited(**changes), SETTINGS) is bool(left)
 
 
@@ -70,7 +70,7 @@ def test_recipients_without_an_answer_are_left_to_ask(
 def test_a_delivery_is_due_until_data_was_reached(changes: dict[str, Any], due: bool) -> None:
     seen = visited(**changes)
     assert delivery_due(seen, DELIVERING) is due
-    assert unfinished(seen, DELIVERING) is (due or bool(unanswered(seen)))
+    assert unfinished(seen, DELIVERING) is (due or bool(unanswered(seen, DELIVERING)))
     assert delivery_due(seen, SETTINGS) is False
 
 

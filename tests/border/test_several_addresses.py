@@ -14,7 +14,7 @@ from tests.support.smtp_server import Script, SmtpServer, hang
 def test_one_address_of_three_that_is_down_is_a_warning() -> None:
     result = check_hosts(Script(), None, Script())
     assert (result.state, result.findings) == (WARNING, ["unreachable"])
-    assert "mx2.example.com [127.0.0.2] (1 of 3 addresses): " in result.status
+    assert "mx2.example.com [127.0.0.2] (1 of 3 addresses) is unreachable: " in result.status
 
 
 def test_an_address_that_is_down_is_no_warning_where_the_others_do_not_answer_either() -> None:
@@ -37,7 +37,10 @@ def test_silent_addresses_leave_time_for_those_behind_them() -> None:
     silent = Script(greeting=hang)
     result = check_hosts(*[silent] * 16, Script(), options=("-v", "-t", "2"))
     assert (result.state, set(result.findings)) == (WARNING, {"timeout"})
-    assert "(16 of 17 addresses): timeout while waiting for the greeting" in result.status
+    assert (
+        "(16 of 17 addresses) each does not answer: timeout while waiting for the greeting ("
+        in result.status
+    )
     assert result.seconds < 3
 
 

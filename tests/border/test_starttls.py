@@ -107,8 +107,8 @@ def test_tls_needed_behind_broken_tls_belongs_to_the_tls_finding(script: Script)
     result, _ = check(script._replace(starttls=("220 Go", close)))
     assert result.state == CRITICAL
     assert set(result.findings) == {"starttls-broken"}
-    assert "STARTTLS is offered and broken" in result.status
-    assert ";" not in result.status
+    assert "offers STARTTLS, but it is broken: " in result.status
+    assert " -- " not in result.status
 
 
 def test_plaintext_behind_the_220_to_starttls_is_critical_and_not_used(
@@ -208,6 +208,24 @@ def test_a_certificate_that_could_not_be_verified_is_a_warning(
     result, _ = check(script, "--verify-certificate")
     assert (result.state, result.findings) == (WARNING, ["certificate-unverified"])
     assert "could not be verified" in result.status
+
+
+def test_two_names_at_one_address_are_verified_each(authority: trustme.CA, tmp_path: Path) -> None:
+    store = tmp_path / "store.pem"
+    authority.cert_pem.write_to_path(str(store))
+    script = Script(starttls=start_tls(server_context(authority, "mx1.example.com")))
+    names = [f"mx{number}.example.com" for number in range(1, 6)]
+    zone = "".join(f"example.com. MX 10 {one}.\n{one}. A 127.0.0.2\n" for one in names)
+    with SmtpServer({"127.0.0.2": script}) as server, NameServer(zone) as nameserver:
+        result = run(
+            *("-n", nameserver.endpoint, "-p", str(server.port), "-F", "monitor.example"),
+            *("-v", "--verify-certificate", VALID_USER),
+            environment={"SSL_CERT_FILE": str(store)},
+        )
+    assert_clean(result)
+    assert (result.state, result.findings) == (CRITICAL, ["certificate-unverified"] * 3)
+    assert len(server.sessions) == 1 + 4
+    assert "certificate not verified for mx5.example.com" in result.stdout
 
 
 def test_names_in_a_certificate_cannot_harm_the_output(authority: trustme.CA) -> None:

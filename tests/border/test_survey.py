@@ -73,16 +73,18 @@ def test_an_address_knows_whether_another_one_answers() -> None:
 
 
 def test_addresses_without_a_route_are_set_apart() -> None:
-    unrouted = visited("2001:db8::1", failure=UNROUTED)
+    unrouted = visited("2001:db8::1", failure=UNROUTED, local_address="")
     visits, not_visited = of(visited(), unrouted, unrouted._replace(address="2001:db8::2"))
     assert [seen.address for seen in visits] == ["192.0.2.1"]
-    assert not_visited == (NotVisited(("2001:db8::1", "2001:db8::2"), "network is unreachable"),)
+    assert not_visited == (
+        NotVisited("no-route", ("2001:db8::1", "2001:db8::2"), "network is unreachable"),
+    )
 
 
 def test_addresses_beyond_the_limit_are_counted() -> None:
     addresses = tuple(f"192.0.2.{n % 250}.{n}" for n in range(MAX_ADDRESSES + 2))
     found = survey(None, (MailHost("mx", 10, addresses),), (), SETTINGS)
-    assert found.not_visited == (NotVisited(addresses[-2:], ""),)
+    assert found.not_visited == (NotVisited("too-many-addresses", addresses[-2:]),)
 
 
 def test_a_border_is_surveyed_with_its_seconds() -> None:
@@ -99,7 +101,11 @@ def test_a_border_is_surveyed_with_its_seconds() -> None:
 @pytest.mark.parametrize(
     ("slow", "kind", "words"),
     [
-        (False, FailureKind.INTERNAL_ERROR, "the plugin's own mistake: KeyError: 'greeting'"),
+        (
+            False,
+            FailureKind.INTERNAL_ERROR,
+            "could not be visited to the end, a mistake of the plugin: KeyError: 'greeting'",
+        ),
         (True, FailureKind.TIMEOUT, "timeout, the visit did not end in time"),
     ],
 )

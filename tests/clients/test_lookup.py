@@ -172,7 +172,9 @@ def test_odd_names_in_dns_are_asked_for_as_they_stand() -> None:
 def test_a_host_with_two_preferences_is_one_host() -> None:
     result, _, _ = _check(ONE_HOST + "example.com. MX 20 MX1.example.com.\n")
     assert result.state == OK
-    assert result.status.startswith("SMTP_BORDER OK - mx1.example.com [127.0.0.2] accepts")
+    assert result.status.startswith(
+        "SMTP_BORDER OK - example.com: mx1.example.com [127.0.0.2] accepts"
+    )
 
 
 def test_more_mx_hosts_than_any_border_has_are_not_looked_up() -> None:
@@ -191,9 +193,10 @@ def test_more_addresses_than_any_border_has_are_not_visited() -> None:
     assert "45 IPv4 addresses not visited: the border has too many" in result.stdout
 
 
-def test_multicast_is_the_fault_of_whoever_published_it() -> None:
+def test_broadcast_is_the_fault_of_whoever_published_it() -> None:
     result, _, _ = _check("example.com. MX 10 mx1.example.com.\nmx1.example.com. A 255.255.255.255")
-    assert (result.state, result.findings) == (CRITICAL, ["unreachable"])
+    assert (result.state, result.findings) == (CRITICAL, ["no-mail-host"])
+    assert "(mx1.example.com [255.255.255.255])" in result.status
 
 
 def test_an_internationalized_domain_is_asked_for_as_a_labels() -> None:

@@ -46,17 +46,17 @@ def test_the_days_of_a_certificate_are_judged(
 @pytest.mark.parametrize(
     ("days_left", "days_old", "text"),
     [
-        (9.6, 80, "certificate expires in 9 days, on 2026-12-31 (warning below 14)"),
-        (5.2, 85, "certificate expires in 5 days, on 2026-12-31 (critical below 7)"),
-        (1.2, 85, "certificate expires in 1 day, on 2026-12-31 (critical below 7)"),
-        (-3.2, 93, "certificate expired 3 days ago, on 2026-12-31"),
-        (92.0, -2.0, "certificate becomes valid in 2 days"),
-        (60.5, 29.5, "certificate expires in 60 days, on 2026-12-31"),
+        (9.6, 80, "shows a certificate that expires in 9 days, on 2026-12-31 (warning below 14)"),
+        (5.2, 85, "shows a certificate that expires in 5 days, on 2026-12-31 (critical below 7)"),
+        (1.2, 85, "shows a certificate that expires in 1 day, on 2026-12-31 (critical below 7)"),
+        (-3.2, 93, "shows a certificate that expired 3 days ago, on 2026-12-31"),
+        (92.0, -2.0, "shows a certificate that becomes valid in 2 days"),
+        (60.5, 29.5, "shows a certificate that expires in 60 days, on 2026-12-31"),
     ],
 )
 def test_the_days_of_a_certificate_are_said(days_left: float, days_old: float, text: str) -> None:
     seen = visited(tls=under_tls(days_left=days_left, days_old=days_old))
-    assert [one.text for one in judged("certificate", seen, certificate_days=(14, 7))] == [text]
+    assert [one.words() for one in judged("certificate", seen, certificate_days=(14, 7))] == [text]
 
 
 def test_days_that_nobody_asked_for_are_shown_at_vvv_and_not_judged() -> None:
@@ -82,22 +82,36 @@ def test_without_tls_there_is_no_certificate_to_judge(tls: Tls | None) -> None:
 @pytest.mark.parametrize(
     ("verification", "level", "text"),
     [
-        (Verification(), OK, "certificate verifies"),
+        (Verification(), OK, "shows a certificate that verifies"),
         (
             Verification(untrusted=True, error="self-signed certificate"),
-            *(CRITICAL, "certificate does not verify: self-signed certificate"),
+            *(CRITICAL, "shows a certificate that does not verify: self-signed certificate"),
         ),
         (
             Verification(error="421 4.7.0 Too many connections"),
-            *(WARNING, "certificate could not be verified: 421 4.7.0 Too many connections"),
+            WARNING,
+            "shows a certificate that could not be verified: 421 4.7.0 Too many connections",
         ),
     ],
 )
 def test_the_verification_of_a_certificate_is_judged(
     verification: Verification, level: Level, text: str
 ) -> None:
-    seen = visited(tls=UNDER_TLS, verification=verification)
+    seen = visited(tls=UNDER_TLS, verifications={"mx1.example.com": verification})
     (verdict,) = judged("certificate", seen, verify_certificate=True)
-    assert (verdict.level, verdict.text) == (level, text)
+    assert (verdict.level, verdict.words()) == (level, text)
     assert verdict.finding == ("certificate-unverified" if level else "")
     assert bool(verdict.claim) is (level is OK)
+
+
+def test_each_name_of_an_address_is_verified_and_the_fifth_is_a_note() -> None:
+    names = tuple(f"mx{number}.example.com" for number in range(1, 6))
+    verifications = {name: Verification() for name in names[:4]}
+    verifications[names[1]] = Verification(untrusted=True, error="hostname mismatch")
+    seen = visited("192.0.2.1", *names, tls=UNDER_TLS, verifications=verifications)
+    verdicts = judged("certificate", seen, verify_certificate=True)
+    (wrong,) = [one for one in verdicts if one.finding]
+    assert (wrong.level, "for mx2.example.com: hostname" in wrong.text) == (Level.CRITICAL, True)
+    assert [one.text for one in verdicts if one.untested] == [
+        "certificate not verified for mx5.example.com: too many names at one address"
+    ]

@@ -33,7 +33,7 @@ def test_the_delivery_is_judged_by_its_last_reply(
 ) -> None:
     (verdict,) = judged("delivery", visited(delivery=Delivery(step, reply(text))))
     assert (verdict.level, verdict.finding) == (level, finding)
-    assert verdict.text.endswith(text)
+    assert verdict.words().endswith(f": {text}")
     assert bool(verdict.claim) is (level is OK)
 
 
@@ -58,4 +58,4 @@ def test_tls_needed_behind_failed_tls_is_left_to_the_finding_about_tls() -> None
     assert "starttls-broken" in verdict.covered_by
     (verdict,) = judged("delivery", visited(delivery=delivery), tls=TlsUse.NEVER)
     assert verdict.covered_by == ()
-    assert "(see --no-starttls)" in verdict.text
+    assert "(see --no-starttls)" in verdict.words()

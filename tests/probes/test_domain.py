@@ -47,15 +47,14 @@ def of_domain(publication: Publication, *hosts: MailHost, **changes: Any) -> Ver
         ),
         (Publication.NULL_MX, (), CRITICAL, "null-mx", "RFC 7505"),
         (Publication.NO_DOMAIN, (), CRITICAL, "domain-missing", "NXDOMAIN"),
-        (Publication.DOMAIN_FAILED, (), CRITICAL, "dns-failed", "answered SERVFAIL"),
-        (Publication.RESOLVER_FAILED, (), UNKNOWN, "resolver-failed", "answered SERVFAIL"),
-        (Publication.NO_RESOLVER, (), UNKNOWN, "resolver-failed", "give --nameserver"),
+        (Publication.DOMAIN_FAILED, (), CRITICAL, "dns-failed", "says SERVFAIL"),
+        (Publication.RESOLVER_FAILED, (), UNKNOWN, "resolver-failed", "says SERVFAIL"),
     ],
 )
 def test_what_a_domain_publishes_is_judged(
     publication: Publication, hosts: tuple[MailHost, ...], level: Level, finding: str, words: str
 ) -> None:
-    verdict = of_domain(publication, *hosts, detail="192.0.2.53 answered SERVFAIL")
+    verdict = of_domain(publication, *hosts, detail="our resolver 192.0.2.53 says SERVFAIL")
     assert (verdict.level, verdict.finding) == (level, finding)
     assert verdict.place == Place("example.com")
     assert words in verdict.text
@@ -93,7 +92,7 @@ def of_host(
         (MX2, Family.ANY, "mx-without-address", "mx2.example.com"),
         (
             MX2._replace(failure="timeout"),
-            *(Family.ANY, "mx-lookup-failed", "mx2.example.com could not be looked up: timeout"),
+            *(Family.ANY, "mx-lookup-failed", "mx2.example.com could not be looked up, timeout"),
         ),
         (
             MX1._replace(failure="timeout"),
@@ -137,7 +136,8 @@ def test_a_named_host_that_cannot_be_looked_up_is_unknown_unless_another_was_vis
     host = MailHost("mx3.example.com", failure=failure)
     verdict = of_host(host, by_mx=False, any_visited=any_visited)
     assert (verdict.level, verdict.finding) == (level, "host-not-found")
-    assert verdict.text == f"mx3.example.com cannot be looked up: {failure or 'no address'}"
+    why = failure or "it has no address"
+    assert verdict.text == f"mx3.example.com cannot be visited, {why}"
 
 
 def test_a_named_host_is_no_mx_whatever_is_wrong_with_it() -> None:
@@ -181,13 +181,13 @@ def of_not_visited(fact: NotVisited, *, any_visited: bool, **settings: Any) -> V
 def test_addresses_without_a_route_are_counted(
     addresses: tuple[str, ...], family: Family, any_visited: bool, level: Level, text: str
 ) -> None:
-    fact = NotVisited(addresses, "network is unreachable")
+    fact = NotVisited("no-route", addresses, "network is unreachable")
     verdict = of_not_visited(fact, any_visited=any_visited, family=family)
     assert (verdict.level, verdict.finding) == (level, "no-route")
     assert verdict.text.startswith(f"{text}: no route")
 
 
 def test_addresses_beyond_the_limit_are_a_warning() -> None:
-    verdict = of_not_visited(NotVisited(("192.0.2.1",), ""), any_visited=True)
+    verdict = of_not_visited(NotVisited("too-many-addresses", ("192.0.2.1",)), any_visited=True)
     assert (verdict.level, verdict.finding) == (WARNING, "too-many-addresses")
     assert verdict.text == "1 IPv4 address not visited: the border has too many"

@@ -31,7 +31,7 @@ options {{
   control_socket = "{directory}/control mode=0600";
   rrd = "";
   history_file = "";
-  stats_file = "";
+  stats_file = "{directory}/stats";
   dns {{ nameserver = ["{nameserver}:53:1"]; }}
 }}
 logging {{ type = "console"; level = "info"; }}

@@ -10,8 +10,9 @@ from email.message import EmailMessage
 
 from .border import Border
 
-EICAR = r"X5O!P%@AP[4\PZX54(P^)7CC)7}" + r"$EICAR-STANDARD-ANTIVIRUS-" + "TEST-FILE!$H+H*"
-GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*" + "GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL" + "*C.34X"
+# The compiler joins what stands on both sides of a `+`.
+EICAR = "".join((r"X5O!P%@AP[4\PZX54(P^)7CC)7}", r"$EICAR-STANDARD-ANTIVIRUS-", "TEST-FILE!$H+H*"))
+GTUBE = "".join(("XJS*C4JDBQADN1.NSBN3*2IDNEN*", "GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL", "*C.34X"))
 
 
 def harmless(border: Border) -> EmailMessage:

@@ -82,4 +82,17 @@ def dane_records(host: str, port: int, digest: str) -> str:
         mx = f"mx.{name}.{ZONE}."
         lines += [f"{name}.{ZONE}. MX 10 {mx}", f"{mx} A {host}"]
         lines += [f"_{port}._tcp.{mx} TLSA {each}" for each in data]
+    where = f"_{port}._tcp.mx"
+    lines += [
+        f"mx.good.{ZONE}. A {host}",
+        f"{where}.good.{ZONE}. TLSA 3 1 1 {digest}",
+        f"danealias.{ZONE}. MX 10 mx.danealias.{ZONE}.",
+        f"mx.danealias.{ZONE}. CNAME mx.dane.{ZONE}.",
+        f"danebogus.{ZONE}. MX 10 mx.danebogus.{ZONE}.",
+        f"mx.danebogus.{ZONE}. A {host}",
+        f"{where}.danebogus.{ZONE}. CNAME {where}.bogus.{ZONE}.",
+        f"daneinsecure.{ZONE}. MX 10 mx.daneinsecure.{ZONE}.",
+        f"mx.daneinsecure.{ZONE}. A {host}",
+        f"{where}.daneinsecure.{ZONE}. CNAME {where}.insecure.{ZONE}.",
+    ]
     return "\n".join(lines)

@@ -20,7 +20,7 @@ import select
 import socket
 import struct
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Optional
 
 import dns.exception
@@ -28,6 +28,8 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
@@ -86,6 +88,9 @@ class NameServer:
 
     zone: one record a line, as `name TYPE data`, all names with their final dot.
     lies: what is answered instead, by `name` or `name TYPE`, or `*` for every question.
+    unsigned: None = no answer says AD, as of a resolver that does not validate; else what it is
+        not said of, by `name`, by `name TYPE`, or by `.name` for all that ends so.
+    port: 0 = a free one.
     truncating: True = whatever is asked over UDP must be asked again over TCP.
     questions: every question, as `name TYPE`, with ` TCP` behind it if it came so.
     """
@@ -95,16 +100,19 @@ class NameServer:
         zone: str,
         lies: Mapping[str, Lie] | None = None,
         *,
+        unsigned: Collection[str] | None = None,
         truncating: bool = False,
         address: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
         lines = [line.split(maxsplit=2) for line in f"{zone}\n{ROOT}".splitlines()]
         self._records = [(dns.name.from_text(line[0]), line[1], line[2]) for line in lines if line]
         self._lies = lies or {}
+        self._unsigned = unsigned
         self._truncating = truncating
         self.questions: list[str] = []
         self._stopping = threading.Event()
-        self._udp, self._tcp = _bind_pair(address)
+        self._udp, self._tcp = _bind_pair(address, port)
         self.port: int = self._udp.getsockname()[1]
         host = f"[{address}]" if ":" in address else address
         self.endpoint = f"{host}:{self.port}"
@@ -146,6 +154,8 @@ class NameServer:
         question = f"{name} {dns.rdatatype.to_text(query.question[0].rdtype)}"
         self.questions.append(question + (" TCP" if transport == "TCP" else ""))
         answer = self._truth(query)
+        if self._signed(name, question) and query.ednsflags & dns.flags.DO:
+            answer.flags |= dns.flags.AD
         for key in (question, name, "*"):
             if key in self._lies:
                 return self._lies[key](query, answer)
@@ -158,6 +168,11 @@ class NameServer:
         answer.flags |= dns.flags.TC
         return answer.to_wire()
 
+    def _signed(self, name: str, question: str) -> bool:
+        if self._unsigned is None or {name, question} & set(self._unsigned):
+            return False
+        return not any(name.endswith(end) for end in self._unsigned if end.startswith("."))
+
     def _truth(self, query: dns.message.Message) -> dns.message.Message:
         """Answer from the zone, following aliases as a resolver does."""
         answer = dns.message.make_response(query, recursion_available=True)
@@ -169,7 +184,7 @@ class NameServer:
             alias = self._data(name, "CNAME")
             for found, data in ((kind, records), ("CNAME", alias)):
                 if data:
-                    answer.answer.append(dns.rrset.from_text_list(name, 60, "IN", found, data))
+                    answer.answer.append(_rrset(name, found, data))
                     break
             if records or not alias:
                 break
@@ -182,18 +197,31 @@ class NameServer:
         return [data for owner, rdtype, data in self._records if (owner, rdtype) == (name, kind)]
 
 
-def _bind_pair(address: str) -> tuple[socket.socket, socket.socket]:
+def _rrset(name: dns.name.Name, kind: str, data: list[str]) -> dns.rrset.RRset:
+    if kind != "TLSA":
+        return dns.rrset.from_text_list(name, 60, "IN", kind, data)
+    # As octets, for dnspython refuses to make those that are malformed.
+    rdatas = []
+    for text in data:
+        *numbers, digits = text.split()
+        octets = bytes(map(int, numbers)) + bytes.fromhex(digits.replace("-", ""))
+        rdata = dns.rdata.GenericRdata(dns.rdataclass.IN, dns.rdatatype.TLSA, octets)
+        rdatas.append(rdata)
+    return dns.rrset.from_rdata_list(name, 60, rdatas)
+
+
+def _bind_pair(address: str, port: int) -> tuple[socket.socket, socket.socket]:
     """Bind a UDP and a listening TCP socket to the same free port."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     while True:
         udp, tcp = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family)
         try:
-            udp.bind((address, 0))
+            udp.bind((address, port))
             tcp.bind((address, udp.getsockname()[1]))
             tcp.listen(16)
             return udp, tcp
         except OSError as error:
             udp.close()
             tcp.close()
-            if error.errno != errno.EADDRINUSE:
+            if port or error.errno != errno.EADDRINUSE:
                 raise

@@ -35,6 +35,9 @@ sys.exit(os.waitstatus_to_exitcode(status))
 _PERFDATUM = re.compile(
     r"(?P<label>\w+)=(?P<value>\d+(?:\.\d{1,6})?)s;(?P<warning>[\d.:~@]*);(?P<critical>[\d.:~@]*);0"
 )
+_DAYS = re.compile(
+    r"certificate_days=(?P<days>-?\d+\.\d)(?:;(?P<warning>\d+:)(?:;(?P<critical>\d+:))?)?"
+)
 
 
 class Perfdatum(NamedTuple):
@@ -69,12 +72,21 @@ class Run(NamedTuple):
         """The perfdata by label, in their order."""
         found = {}
         for text in self.lines[0].partition(" | ")[2].split():
+            if text.startswith("certificate_days="):
+                assert _DAYS.fullmatch(text), f"not perfdata: {text!r}"
+                continue
             match = _PERFDATUM.fullmatch(text)
             assert match, f"not perfdata: {text!r}"
             found[match["label"]] = Perfdatum(
                 float(match["value"]), match["warning"], match["critical"]
             )
         return found
+
+    @property
+    def certificate_days(self) -> tuple[float, str, str] | None:
+        """The days of the perfdata with their thresholds as they are printed."""
+        match = _DAYS.search(self.lines[0])
+        return match and (float(match["days"]), match["warning"] or "", match["critical"] or "")
 
     @property
     def findings(self) -> list[str]:

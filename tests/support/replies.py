@@ -35,7 +35,9 @@ CERTIFICATE = Certificate(
 UNDER_TLS = Tls(True, reply("220 Go"), version="TLSv1.3", cipher="TLS_AES_256")
 EXPIRING = UNDER_TLS._replace(certificate=CERTIFICATE._replace(days_left=9.6, days_old=80.4))
 NO_HANDSHAKE = Tls(
-    True, reply("220 Go"), error="TLS handshake fails: sslv3 alert handshake failure"
+    True,
+    reply("220 Go"),
+    error="TLS handshake fails: the server sends the alert handshake failure",
 )
 
 

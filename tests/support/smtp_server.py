@@ -137,6 +137,7 @@ class Script(NamedTuple):
     users: the mailboxes that exist; everybody else in their domains is unknown, and every
     other domain is foreign.
     starttls: None = not offered.
+    ends: what the server takes for the end of a message.
     """
 
     users: tuple[str, ...] = ("valid.email@example.com", "postmaster@example.com")
@@ -153,6 +154,7 @@ class Script(NamedTuple):
     data: Action = "354 End data with CR LF . CR LF"
     message: Action = "250 2.0.0 Ok: queued as 4711"
     quit: Action = "221 2.0.0 Bye"
+    ends: tuple[bytes, ...] = (b"\r\n.\r\n",)
 
     def to_everyone(self, action: Action) -> Script:
         """Return a script that treats every recipient alike."""
@@ -175,7 +177,7 @@ _COMMAND_STEPS = {"ehlo", "helo", "starttls", "mail", "rset", "data", "quit"}
 
 
 class Message(NamedTuple):
-    """A message that a server took; content as it came, without the final dot."""
+    """A message that a server took; content as it came, without what ended it."""
 
     address: str
     sender: str
@@ -263,6 +265,11 @@ class Session:
         line, _, self._received = self._received.partition(b"\r\n")
         return line
 
+    def drop_received(self) -> bytes:
+        """Throw away what came behind the last command; return it."""
+        dropped, self._received = self._received, b""
+        return dropped
+
     def start_tls(self, context: ssl.SSLContext) -> None:
         """Do the server's side of the handshake."""
         self.socket = context.wrap_socket(self.socket, server_side=True)
@@ -284,13 +291,29 @@ class Session:
             raise SessionOver
 
     def _take_message(self) -> None:
-        lines = []
-        while (line := self.read_line()) != b".":
-            lines.append(line + b"\r\n")
+        # An empty message is a dot behind the CRLF of DATA.
+        before = b"\r\n"
+        while not (ends := self._ends_in(before + self._received)):
+            data = self.socket.recv(65536)
+            if not data:
+                raise SessionOver
+            self._received += data
+        start, end = min(ends)
+        content, self._received = self._split(start - len(before), end - len(before))
         self.do(self.script.message)
         if self._said.startswith(b"2"):
-            message = Message(self.address, self._sender, tuple(self._recipients), b"".join(lines))
+            message = Message(self.address, self._sender, tuple(self._recipients), content)
             self.server.messages.append(message)
+
+    def _ends_in(self, data: bytes) -> list[tuple[int, int]]:
+        """Where each end of a message begins and ends."""
+        found = [(data.find(end), len(end)) for end in self.script.ends]
+        return [(start, start + length) for start, length in found if start >= 0]
+
+    def _split(self, start: int, end: int) -> tuple[bytes, bytes]:
+        """The message with the CRLF of its last line, and what stands behind it."""
+        line_end = 2 if self._received[max(start, 0) :].startswith(b"\r\n.") else 0
+        return self._received[: max(start, 0) + line_end], self._received[end:]
 
 
 class SmtpServer:
