@@ -5,6 +5,7 @@ from __future__ import annotations
 from check_smtp_border.border.facts import Recipient, Tls, Visit
 from check_smtp_border.probes import delivers, recipients_asked
 from check_smtp_border.settings import Settings
+from check_smtp_border.smtp.reason import Reason, reason_of
 from check_smtp_border.smtp.reply import Reply
 
 
@@ -32,6 +33,14 @@ def delivery_due(seen: Visit, settings: Settings) -> bool:
 def unfinished(seen: Visit, settings: Settings) -> bool:
     """Something is left to ask."""
     return bool(unanswered(seen, settings)) or delivery_due(seen, settings)
+
+
+def throttled(seen: Visit) -> bool:
+    """Whether it was told at once that there are too many of us."""
+    for reply in (seen.greeting, seen.ehlo):
+        if reply and reply.code == "421" and reason_of(reply) is Reason.THROTTLED:
+            return True
+    return False
 
 
 def merged(first: Visit, second: Visit) -> Visit:

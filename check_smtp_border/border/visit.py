@@ -8,7 +8,7 @@ from check_smtp_border.border.conversation import Line, converse
 from check_smtp_border.border.dial import Dial, verification
 from check_smtp_border.border.facts import Visit
 from check_smtp_border.border.probing import probe_address
-from check_smtp_border.border.script import delivery_due, merged, unfinished
+from check_smtp_border.border.script import delivery_due, merged, throttled, unfinished
 from check_smtp_border.settings import Settings
 
 MAX_VERIFIED_NAMES = 4  # of one address; each takes a connection
@@ -21,17 +21,22 @@ def visit(
     started: float,
     deadline: float,
     known: Visit | None = None,
+    *,
+    crowded: bool = False,
 ) -> Visit:
     """Ask the three recipients, in two connections at most, and verify the certificate.
 
     names: of the hosts at `address`; the first is the SNI of the conversation, and each is
     verified for itself.
     started, deadline: `time.monotonic()` values.
+    crowded: other visits of ours are there: who says that these are too many is not asked again.
     known: what visits for other domains have shown of the address; it is not asked again.
     """
     line = Line(address, names[0], settings, started, deadline)
     before = known or Visit(address, tuple(names))
     seen = merged(before, converse(line, before))
+    if crowded and throttled(seen):
+        return seen
     if _worth_another(seen, settings):
         seen = merged(seen, converse(line, seen))
     if seen.answers and not seen.hung_up and not seen.mail and delivery_due(seen, settings):

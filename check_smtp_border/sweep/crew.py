@@ -120,7 +120,10 @@ class Crew:
         if _nothing_to_ask(job.settings, begun.known):
             return begun.known
         deadline = min(now + VISIT_SECONDS, self._deadline)
-        seen = visit(job.address, job.names, job.settings, now, deadline, begun.known)
+        seen = visit(
+            *(job.address, job.names, job.settings, now, deadline, begun.known),
+            crowded=begun.crowd > 1,
+        )
         if seen.local_address:
             self.connected = True
         took = time.monotonic() - now

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from check_smtp_border.border.facts import FailureKind, Probed, Recipient, Verification, Visit
+from check_smtp_border.border.script import throttled
 from check_smtp_border.probes import Scope, asked, recipients_asked
 from check_smtp_border.settings import Settings
-from check_smtp_border.smtp.reason import Reason, reason_of
 from check_smtp_border.smtp.reply import Reply
 
 MOST_TRIES = 3  # to ask what is asked once
@@ -200,14 +200,6 @@ class Host:
             seen = seen._replace(relay_untested=RELAY_UNTESTED)
         ordered = {one: replies[one] for one in Recipient if one in replies}
         return seen._replace(replies=ordered)
-
-
-def throttled(seen: Visit) -> bool:
-    """Whether it was told at once that there are too many of us."""
-    for reply in (seen.greeting, seen.ehlo):
-        if reply and reply.code == "421" and reason_of(reply) is Reason.THROTTLED:
-            return True
-    return False
 
 
 def asks_once(settings: Settings) -> bool:
