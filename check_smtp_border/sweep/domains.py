@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from check_smtp_border import arguments
 from check_smtp_border.command_line import ambiguous_recipients, with_defaults
-from check_smtp_border.names import domain_of, enumerated
+from check_smtp_border.names import domain_of, enumerated, is_below
 from check_smtp_border.options import EXPECTATIONS, GROUPS, Option
 from check_smtp_border.parser import HelpOrVersion, UsageError, line_parser
 from check_smtp_border.settings import Settings
@@ -109,7 +109,8 @@ class _Reader:
             settings = with_defaults(given)
         except UsageError:
             raise _Unusable("the unknown user is no local part and no address") from None
-        if ambiguous_recipients(settings):
+        relayed_to_itself = is_below(domain_of(settings.relay_recipient), settings.domain)
+        if not relayed_to_itself and ambiguous_recipients(settings):
             raise _Unusable("one of its recipients cannot stand for what it is meant to")
         return settings
 

@@ -28,6 +28,7 @@ from check_smtp_border.sweep.domains import (
 )
 from check_smtp_border.text import printable
 
+_NAME_LIMIT = 160  # characters of a path
 MAX_FILE_OCTETS = 16 * 1024 * 1024
 
 
@@ -124,7 +125,7 @@ def _file(name: str | None) -> list[Line]:
     """The lines of --file. Raises UsageError."""
     if name is None:
         return []
-    shown = "-" if name == "-" else printable(name, 80)
+    shown = "-" if name == "-" else printable(name, _NAME_LIMIT)
     try:
         with open(0 if name == "-" else name, "rb", buffering=0, closefd=name != "-") as file:
             octets = _read(file.fileno())
