@@ -12,6 +12,8 @@ from tests.support.smtp_server import Script
 
 from .support import counts, hosts, site
 
+NOBODY = ("-n", "127.0.0.1:9")  # no question leaves this host
+_GARBAGE = bytes(code | 0x80 if code != 10 else code for code in range(256))
 USERS = ("user@a.example", "user@b.example")
 
 
@@ -44,7 +46,6 @@ USERS = ("user@a.example", "user@b.example")
         (("--file", "list", "--submit", "https://h:99999", "--service", "h!{domain}"), "65535"),
         (("--file", "list", "--icinga-ca", "x"), "--icinga-"),
         (("--file", ""), "--file"),
-        (("user@a.example", "other@a.example"), "with other words"),
     ],
 )
 def test_a_contradiction_is_one_line(
@@ -52,9 +53,7 @@ def test_a_contradiction_is_one_line(
 ) -> None:
     list_ = tmp_path / "list"
     list_.write_text("a.example\nb.example\n")
-    result = run(*(str(list_) if one == "list" else one for one in arguments))
-    if "other words" in words:  # a bad one among others, of which none could be looked up here
-        return
+    result = run(*NOBODY, *(str(list_) if one == "list" else one for one in arguments))
     assert_clean(result)
     assert result.state == UNKNOWN
     assert len(result.lines) == 1
@@ -68,14 +67,15 @@ def test_a_contradiction_is_one_line(
         ("# nothing\n", "no domain in the list"),
         ("secret user@\n", "list:1: a line may hold"),
         ("\x00\x00\x00", "list:1: not a domain name"),
-        ("x" * 5000, "no usable line"),
+        ("-" * 5000, "no usable line"),
         ("\n" * 200_000, "more than 100000 lines"),
     ],
+    ids=["empty", "comment", "words", "NUL", "long", "lines"],
 )
 def test_no_usable_line(content: str, words: str, tmp_path: Path) -> None:
     list_ = tmp_path / "list"
     list_.write_text(content)
-    result = run("--file", str(list_))
+    result = run(*NOBODY, "--file", str(list_))
     assert_clean(result)
     assert result.state == UNKNOWN
     assert len(result.lines) == 1
@@ -95,7 +95,7 @@ def test_no_usable_line(content: str, words: str, tmp_path: Path) -> None:
 def test_a_list_that_cannot_be_read(name: str, words: str, tmp_path: Path) -> None:
     with (tmp_path / "gigabyte").open("wb") as file:
         file.truncate(1 << 30)
-    result = run("--file", name if name[0] == "/" else str(tmp_path / name))
+    result = run(*NOBODY, "--file", name if name[0] == "/" else str(tmp_path / name))
     assert_clean(result)
     assert result.state == UNKNOWN
     assert len(result.lines) == 1
@@ -106,8 +106,8 @@ def test_a_list_that_cannot_be_read(name: str, words: str, tmp_path: Path) -> No
 
 def test_garbage_is_bounded(tmp_path: Path) -> None:
     list_ = tmp_path / "list"
-    list_.write_bytes(os.urandom(8 * 1024 * 1024))
-    result = run("--file", str(list_))
+    list_.write_bytes(os.urandom(4 * 1024 * 1024).translate(_GARBAGE))
+    result = run(*NOBODY, "--file", str(list_))
     assert_clean(result)
     assert result.state == UNKNOWN
     assert len(result.lines) == 1
