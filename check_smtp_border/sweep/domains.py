@@ -16,6 +16,7 @@ from check_smtp_border.parser import HelpOrVersion, UsageError, line_parser
 from check_smtp_border.settings import Settings
 
 MAX_LINES = 100_000  # bounds time: a bad one costs some ten microseconds
+MAX_BAD_LINES = 1000  # what has more is no list
 MAX_LINE_CHARACTERS = 2000
 _NAMES = ("domain", "unknown_user", "relay_recipient")
 _EXPECTED = tuple(one.field for one in EXPECTATIONS if one.field.startswith("expect_"))
@@ -28,7 +29,7 @@ _FOREIGN = ("example.com", "example.net", "example.org")  # of the default relay
 
 
 class TooMany(Exception):
-    """The list has more lines than are read."""
+    """`str()` says of what the list has more than is read."""
 
 
 class Line(NamedTuple):
@@ -60,7 +61,7 @@ def lines_in(octets: bytes, name: str) -> list[Line]:
     """The lines of a file, with the ending of either kind. Raises TooMany."""
     texts = octets.decode("utf-8-sig", "replace").split("\n")
     if len(texts) > MAX_LINES:
-        raise TooMany
+        raise TooMany(f"{MAX_LINES} lines")
     return [Line(f"{name}:{number}", text) for number, text in enumerate(texts, start=1)]
 
 
@@ -68,6 +69,7 @@ def read_domains(lines: Iterable[Line], given: argparse.Namespace) -> Domains:
     """Read the lines; what they do not say is as `given` by the command line.
 
     Equal lines count once; a domain that comes again with other words is a bad line.
+    Raises TooMany.
     """
     reader = _Reader(given)
     found: dict[str, Settings] = {}
@@ -79,6 +81,10 @@ def read_domains(lines: Iterable[Line], given: argparse.Namespace) -> Domains:
                 raise _Unusable("its domain stands in the list already, with other words")
         except _Unusable as error:
             bad.append(Bad(where, str(error)))
+        if len(bad) > MAX_BAD_LINES:
+            raise TooMany(
+                f"{MAX_BAD_LINES} lines that cannot be used, {bad[0].where}: {bad[0].why}"
+            )
     return Domains(tuple(_with_foreign_recipients(found, reader.relays)), tuple(bad))
 
 

@@ -16,7 +16,6 @@ from check_smtp_border.parser import UsageError
 from check_smtp_border.probes import CATALOGUE
 from check_smtp_border.settings import Settings
 from check_smtp_border.sweep.domains import (
-    MAX_LINES,
     OF_A_LINE,
     Bad,
     Domains,
@@ -70,7 +69,10 @@ def request_of(given: argparse.Namespace) -> Request:
     given.fqdn = given.fqdn or node_name()
     addresses = [Line("ADDRESS", address) for address in given.addresses]
     given.address = None
-    domains = read_domains([*addresses, *_file(given.file)], given)
+    try:
+        domains = read_domains([*addresses, *_file(given.file)], given)
+    except TooMany as error:
+        raise UsageError(f"the list has more than {error}") from None
     refuse(_unusable(domains))
     return Request(
         domains.settings,
@@ -122,7 +124,7 @@ def _unusable(domains: Domains) -> str | None:
 
 
 def _file(name: str | None) -> list[Line]:
-    """The lines of --file. Raises UsageError."""
+    """The lines of --file. Raises UsageError, TooMany."""
     if name is None:
         return []
     shown = "-" if name == "-" else printable(name, _NAME_LIMIT)
@@ -134,10 +136,7 @@ def _file(name: str | None) -> list[Line]:
         raise UsageError(f"--file {shown} cannot be read: {words}") from None
     if len(octets) > MAX_FILE_OCTETS:
         raise UsageError(f"--file {shown} has more than {MAX_FILE_OCTETS >> 20} MiB")
-    try:
-        return lines_in(octets, shown)
-    except TooMany:
-        raise UsageError(f"--file {shown} has more than {MAX_LINES} lines") from None
+    return lines_in(octets, shown)
 
 
 def _read(descriptor: int) -> bytes:

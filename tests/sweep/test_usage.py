@@ -111,6 +111,7 @@ def test_garbage_is_bounded(tmp_path: Path) -> None:
     assert_clean(result)
     assert result.state == UNKNOWN
     assert len(result.lines) == 1
+    assert "the list has more than 1000 lines that cannot be used" in result.lines[0]
 
 
 def test_bad_lines_are_a_warning_and_the_others_are_swept(tmp_path: Path) -> None:
