@@ -14,15 +14,15 @@ from check_smtp_border.names import is_postmaster
 from check_smtp_border.probes import (
     PER_ADDRESS,
     AddressRoom,
-    Control,
     DomainRoom,
     Entry,
     asked,
     opened,
 )
-from check_smtp_border.probes.wording import deed, give_more_time
+from check_smtp_border.probes.controls import unmet
+from check_smtp_border.probes.wording import give_more_time
 from check_smtp_border.safety import attempt
-from check_smtp_border.settings import Settings, TlsUse
+from check_smtp_border.settings import Settings
 from check_smtp_border.smtp import SessionError
 
 
@@ -91,61 +91,3 @@ def _asked(entry: Entry, within: Line | Net, ask: Callable[[], Any]) -> Probed:
 
     probed = attempt(facts, lambda words: unasked(entry, words))
     return probed._replace(seconds=time.monotonic() - began)
-
-
-def unmet(control: Control, seen: Visit, settings: Settings) -> str:
-    """Why the control failed, in words whose subject is the host, "" where it is met."""
-    if control is Control.NONE:
-        return ""
-    if not seen.welcomes:
-        refused = seen.ehlo or seen.greeting
-        return seen.failure.text if seen.failure else f"refuses to talk: {refused}"
-    wants_tls = control is Control.HANDSHAKE
-    if wants_tls or (settings.only and settings.tls is TlsUse.DEMANDED):
-        without = _without_tls(seen, settings, clean=wants_tls)
-        if without or wants_tls:
-            return without
-    if control is not Control.EHLO and not seen.takes_valid_user:
-        return _valid_user_refused(seen, settings)
-    needed = {
-        Control.UNKNOWN_USER: (Recipient.UNKNOWN,),
-        Control.RECIPIENTS: (Recipient.UNKNOWN, Recipient.RELAY),
-    }
-    if any(recipient not in seen.replies for recipient in needed.get(control, ())):
-        return seen.failure.text if seen.failure else "does not answer every recipient"
-    if control is Control.MESSAGE:
-        return _message_refused(seen)
-    return ""
-
-
-def _without_tls(seen: Visit, settings: Settings, *, clean: bool) -> str:
-    """Why there is no session inside TLS; clean: nor may anything stand in clear before it."""
-    tls = seen.tls
-    if tls is None or not tls.offered:
-        return "does not offer STARTTLS"
-    if tls.version:
-        return "sends text in clear behind its 220 to STARTTLS" if clean and tls.injected else ""
-    return f"STARTTLS fails: {tls.error or tls.reply}"
-
-
-def _valid_user_refused(seen: Visit, settings: Settings) -> str:
-    reply = seen.replies.get(Recipient.VALID)
-    if reply:
-        return f"{deed(reply)} valid user {settings.valid_user}: {reply}"
-    if seen.mail:
-        return f"{deed(seen.mail)} mail from {seen.sender or 'the null sender'}: {seen.mail}"
-    return seen.failure.text if seen.failure else "was not asked for the valid user"
-
-
-def _message_refused(seen: Visit) -> str:
-    """Why the harmless message was not taken, "" where it was."""
-    delivery = seen.delivery
-    if delivery and delivery.taken:
-        return ""
-    if seen.failure:
-        return f"has not taken the harmless message: {seen.failure.text}"
-    return (
-        f"{deed(delivery.reply)} the harmless message: {delivery.reply}"
-        if delivery
-        else ("was not sent the harmless message")
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from check_smtp_border.border.facts import (
@@ -23,7 +23,7 @@ from check_smtp_border.border.probing import domain_probes, probe_domain, unaske
 from check_smtp_border.border.threads import SIDE_BY_SIDE, side_by_side
 from check_smtp_border.border.visit import visit
 from check_smtp_border.names import canonical_address
-from check_smtp_border.probes import Entry, looks_up_hosts, visits_addresses
+from check_smtp_border.probes import PER_ADDRESS, Entry, asked, looks_up_hosts, visits_addresses
 from check_smtp_border.settings import Settings
 
 _OF_THIS_HOST = (FailureKind.NO_ROUTE, FailureKind.LOCAL_FAILURE)
@@ -58,16 +58,25 @@ def _visit_and_look(
     deadlines = _deadlines(addresses, started + budget)
     beside = [entry for entry in domain_probes(settings) if not entry.connections]
     nothing_yet = Survey(domain, hosts)
+    noted: dict[str, Visit] = {}
     jobs: list[Callable[[], Visit | Probed]] = [
         *(partial(probe_domain, entry, nothing_yet, net) for entry in beside),
         *(
-            partial(visit, address, names[address], settings, started, deadlines[address])
+            partial(
+                visit,
+                address,
+                names[address],
+                settings,
+                started,
+                deadlines[address],
+                lambda seen: noted.update({seen.address: seen}),
+            )
             for address in addresses
         ),
     ]
     lost: list[Callable[[str], Visit | Probed]] = [
         *(partial(unasked, entry) for entry in beside),
-        *(partial(_lost, address, names[address]) for address in addresses),
+        *(partial(_lost, address, names[address], settings, noted) for address in addresses),
     ]
     outcomes = side_by_side(
         lambda number: jobs[number](),
@@ -140,8 +149,17 @@ def _of_this_host(seen: Visit) -> bool:
     return ours and not seen.local_address
 
 
-def _lost(address: str, names: Sequence[str], words: str) -> Visit:
-    """What is known of a visit that did not come back, or raised."""
+def _lost(
+    address: str,
+    names: Sequence[str],
+    settings: Settings,
+    noted: Mapping[str, Visit],
+    words: str,
+) -> Visit:
+    """What is known of a visit that did not come back, or that raised."""
+    if address in noted:
+        entries = [entry for entry in asked(settings) if entry.scope in PER_ADDRESS]
+        return noted[address]._replace(probed=tuple(unasked(entry, words) for entry in entries))
     if words:
         text = f"could not be visited to the end, a mistake of the plugin: {words}"
         failure = Failure(FailureKind.INTERNAL_ERROR, text)

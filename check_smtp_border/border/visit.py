@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from check_smtp_border.border.conversation import Line, converse
 from check_smtp_border.border.dial import Dial, verification
@@ -20,15 +20,17 @@ def visit(
     settings: Settings,
     started: float,
     deadline: float,
-    known: Visit | None = None,
+    note: Callable[[Visit], None] = lambda seen: None,
     *,
+    known: Visit | None = None,
     crowded: bool = False,
 ) -> Visit:
-    """Ask the three recipients, in two connections at most, and verify the certificate.
+    """Ask the three recipients, in two connections at most, verify the certificate, and probe.
 
     names: of the hosts at `address`; the first is the SNI of the conversation, and each is
     verified for itself.
     started, deadline: `time.monotonic()` values.
+    note: is told what the conversation showed, so that a probe which never ends costs itself alone.
     crowded: other visits of ours are there: who says that these are too many is not asked again.
     known: what visits for other domains have shown of the address; it is not asked again.
     """
@@ -48,6 +50,7 @@ def visit(
             verified = {**seen.verifications, name: verification(dial)}
             dialogue = (*seen.dialogue, *dial.dialogue)
             seen = seen._replace(verifications=verified, dialogue=dialogue)
+    note(seen)
     return probe_address(seen, line)
 
 

@@ -46,6 +46,7 @@ SEQUENCES = {
     "CR.CRLF": b"\r.\r\n",
     "CRLF NUL.CRLF": b"\r\n\x00.\r\n",
 }
+_UNASKED_SECONDS = 0.3  # for replies to what a false end left over
 LEAST_QUIET_SECONDS = 3.0
 
 
@@ -119,11 +120,13 @@ def _tried(session: Session, octets: bytes, quiet: float) -> Ending:
             return Ending(early)
         session.raw(b"\r\n.\r\n")
         reply = session.read_reply()
+        # Postfix says 221 to the dot that stands alone then: what comes before QUIT is not QUIT's.
+        unasked = session.replies_within(_UNASKED_SECONDS)
     except SessionError as error:
         hung_up = isinstance(error, ConnectionLost)
         return Ending(hung_up=hung_up, error="" if hung_up else str(error))
-    behind = session.quit()
-    return Ending((), reply, tuple(one for one in behind if one.code not in ("221", "421")))
+    behind = [one for one in session.quit() if one.code != "221"]
+    return Ending((), reply, tuple(one for one in (*unasked, *behind) if one.code != "421"))
 
 
 def judge(fact: Endings, seen: Visit, settings: Settings) -> Iterator[Verdict]:

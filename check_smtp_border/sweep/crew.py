@@ -121,7 +121,8 @@ class Crew:
             return begun.known
         deadline = min(now + VISIT_SECONDS, self._deadline)
         seen = visit(
-            *(job.address, job.names, job.settings, now, deadline, begun.known),
+            *(job.address, job.names, job.settings, now, deadline),
+            known=begun.known,
             crowded=begun.crowd > 1,
         )
         if seen.local_address:

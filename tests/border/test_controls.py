@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from check_smtp_border.border.facts import Delivery, Failure, FailureKind, Tls, Visit
-from check_smtp_border.border.probing import unmet
 from check_smtp_border.probes import Control
+from check_smtp_border.probes.controls import unmet
 from check_smtp_border.settings import TlsUse
 from tests.support.facts import SETTINGS, reply, visited
 from tests.support.plugin import OK, WARNING, assert_clean, run_at

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+import types
+from typing import Any
 
 import pytest
 
+from check_smtp_border.border import probing
 from check_smtp_border.border import survey as under_test
 from check_smtp_border.border.facts import (
     Failure,
@@ -14,6 +17,7 @@ from check_smtp_border.border.facts import (
     MailHost,
     NotVisited,
     Publication,
+    Recipient,
     Visit,
 )
 from check_smtp_border.border.survey import (
@@ -114,11 +118,9 @@ def test_a_visit_that_raises_or_does_not_come_back_costs_itself_alone(
 ) -> None:
     real, over = under_test.visit, threading.Event()
 
-    def visit(
-        address: str, names: list[str], settings: object, started: float, deadline: float
-    ) -> Visit:
+    def visit(address: str, *more: Any) -> Visit:
         if address == "127.0.0.1":
-            return real(address, names, settings, started, deadline)  # type: ignore[arg-type]
+            return real(address, *more)
         if slow:
             over.wait(10)
         raise KeyError("greeting")
@@ -135,3 +137,21 @@ def test_a_visit_that_raises_or_does_not_come_back_costs_itself_alone(
     assert good.failure is None
     assert bad.failure == Failure(kind, words)
     assert bad.names == ("192.0.2.2",)
+
+
+def test_a_probe_that_never_ends_costs_itself_and_not_the_conversation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    over = threading.Event()
+    room = types.SimpleNamespace(talk=lambda *_: over.wait(10))
+    monkeypatch.setattr(probing, "opened", lambda label: room)
+    with SmtpServer(Script(rcpt_relay="250 2.1.5 Ok")) as server:
+        settings = SETTINGS._replace(
+            hostnames=("127.0.0.1",), port=server.port, timeout=0.5, also=("null-sender",)
+        )
+        try:
+            (seen,) = take_survey(settings).visits
+        finally:
+            over.set()
+    assert seen.replies[Recipient.RELAY].completed
+    assert [(one.label, one.error) for one in seen.probed] == [("null_sender", "no time left")]

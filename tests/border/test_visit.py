@@ -125,8 +125,8 @@ def test_a_certificate_that_cannot_be_asked_for_is_unverified_and_not_untrusted(
     with one_session_only(script) as port:
         settings = SETTINGS._replace(port=port, tls=TlsUse.DEMANDED, verify_certificate=True)
         seen = visit("127.0.0.1", ("mx.example.com",), settings, started, started + 5)
-    assert seen.verification == Verification(
-        untrusted=False, error=f"connection refused while connecting to port {port}"
-    )
+    words = f"connection refused while connecting to port {port}"
+    verification = Verification(untrusted=False, error=words, down=True)
+    assert seen.verifications == {"mx.example.com": verification}
     assert seen.failure is None
     assert Recipient.RELAY in seen.replies

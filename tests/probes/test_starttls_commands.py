@@ -221,8 +221,8 @@ def test_without_a_clean_handshake_nothing_is_tried(script: Script, words: str) 
 
 
 def test_no_handshake_is_named() -> None:
-    from check_smtp_border.border.probing import unmet
     from check_smtp_border.probes import Control
+    from check_smtp_border.probes.controls import unmet
 
     injected = visited(tls=UNDER_TLS._replace(injected=True))
     for seen in (visited(), visited(tls=NO_HANDSHAKE), injected):
