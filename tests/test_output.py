@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from check_smtp_border.border.facts import MailDomain, MailHost, Publication, Visit
+from check_smtp_border.output import MAX_OCTETS, bounded
 from check_smtp_border.smtp.reply import DialogueLine
 from tests.support.border import check, check_hosts, masked
 from tests.support.facts import SETTINGS, found, output, to_everyone, unreached
@@ -197,6 +198,15 @@ def test_hostile_text_is_harmless_in_every_line() -> None:
     assert [line.count("|") for line in lines] == [1] + [0] * (len(lines) - 1)
     assert "warning: removed illegal characters" not in "".join(lines)
     assert "refuses everyone alike" in lines[0]
+
+
+def test_the_long_output_is_bounded_and_what_is_left_out_is_counted() -> None:
+    line = "a" * 1023  # 1 KiB with its line feed
+    fitting = [line] * (MAX_OCTETS // 1024)
+    assert bounded(fitting) == fitting
+    assert bounded([*fitting, "b"]) == [*fitting, "(+1 more lines)"]
+    assert bounded([*fitting, *["b"] * 250]) == [*fitting, "(+250 more lines)"]
+    assert bounded([]) == []
 
 
 # --- of a process -------------------------------------------------------------------------------

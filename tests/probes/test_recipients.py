@@ -492,6 +492,10 @@ STOCK = {
         "524 5.2.4 Mailing list expansion problem: invalid@example.com",
         "550 Invalid recipient: test@example.net",
     ),
+    "James": (
+        "550 5.1.1 Unknown user: invalid@example.com",
+        "550 5.7.1 Requested action not taken: relaying denied",
+    ),
     "hMailServer": ("550 Unknown user", "530 SMTP authentication is required."),
 }
 
