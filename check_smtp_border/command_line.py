@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from check_smtp_border import arguments
+from check_smtp_border.many_options import MANY_TITLE
 from check_smtp_border.names import Family, domain_of, family_of, is_below
-from check_smtp_border.options import GROUPS, MANY_TITLE
+from check_smtp_border.options import GROUPS
 from check_smtp_border.parser import UsageError, parser
 from check_smtp_border.probes import CATALOGUE
 from check_smtp_border.settings import Settings, Threshold, TlsUse

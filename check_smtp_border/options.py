@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 from check_smtp_border import arguments
 from check_smtp_border.border.facts import Recipient
+from check_smtp_border.many_options import MANY, MANY_TITLE
+from check_smtp_border.option import Option
 from check_smtp_border.probes.recipients import DEFAULT_PATTERNS
 from check_smtp_border.settings import Settings
 
 DEFAULTS = Settings._field_defaults
-
-
-class Option(NamedTuple):
-    """One option.
-
-    names: short before long; field: of the Settings, or how command_line.py knows it.
-    metavar: "" for a switch. reader: of its value, raises ValueError; None where the value can
-    only be read together with others. once_each: the same value twice is a mistake.
-    """
-
-    names: tuple[str, ...]
-    field: str
-    help: str
-    metavar: str = ""
-    reader: Callable[[str], Any] | None = None
-    repeatable: bool = False
-    once_each: bool = False
-
-    @property
-    def label(self) -> str:
-        """How complaints name it, as argparse does."""
-        return "/".join(self.names)
 
 
 def _patterns(recipient: Recipient) -> str:
@@ -249,61 +226,6 @@ OUTPUT = (
     ),
     Option(
         ("--perfdata-per-host",), "perfdata_per_host", "perfdata for every address and step too"
-    ),
-)
-
-MANY_TITLE = "many domains"  # what is for a sweep alone
-MANY = (
-    Option(
-        ("--file",),
-        "file",
-        "look at the domain of each line: ADDRESS or a bare domain, and --domain, --unknown-user,"
-        " --relay-recipient or --expect-... where they differ; - for standard input",
-        "FILE",
-        arguments.read_path,
-    ),
-    Option(
-        ("--submit",),
-        "submit",
-        "feed each domain's result to Icinga 2 (https://NODE:5665), to the command pipe of Nagios"
-        " or Naemon, or as external commands to standard output (-)",
-        "URL|PIPE|-",
-        arguments.read_receiver,
-    ),
-    Option(
-        ("--service",),
-        "service",
-        "the service that is fed; {domain} stands for the domain",
-        "HOST!SERVICE",
-        arguments.read_service,
-    ),
-    Option(
-        ("--connections-per-host",),
-        "connections_per_host",
-        f"at once to one address (default: {arguments.CONNECTIONS_PER_HOST})",
-        "NUMBER",
-        arguments.read_count,
-    ),
-    Option(
-        ("--connections",),
-        "connections",
-        f"at once in all (default: {arguments.CONNECTIONS})",
-        "NUMBER",
-        arguments.read_count,
-    ),
-    *(
-        Option(
-            (f"--icinga-{what}",),
-            f"icinga_{what}",
-            f"{help_} (default: {arguments.ICINGA_CERTIFICATES}/{file})",
-            "FILE",
-            arguments.read_path,
-        )
-        for what, help_, file in (
-            ("ca", "certificates that NODE's is verified against", "ca.crt"),
-            ("cert", "certificate that Icinga 2 knows us by", "NODE.crt"),
-            ("key", "its key", "NODE.key"),
-        )
     ),
 )
 

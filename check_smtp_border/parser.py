@@ -11,7 +11,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from check_smtp_border.options import GROUPS, Option
+from check_smtp_border.option import Option
+from check_smtp_border.options import GROUPS
 from check_smtp_border.probes import CATALOGUE, TIMED
 from check_smtp_border.version import __version__
 

@@ -25,7 +25,6 @@ from check_smtp_border.text import (
 from check_smtp_border.verdict import Claim, Level, Place, Verdict
 
 _LINE_AIM = 200  # characters of line 1 with one finding: past it, its quote is cut
-_FINDING_LIMIT = 300  # characters of a finding of many domains
 _LEAST_QUOTE = 40  # that still shows the codes and how the reply begins
 _WHERE_LIMIT = 180  # characters of line 1 for naming hosts, so that the finding has room
 _LONG_LINE_LIMIT = 1000
@@ -61,7 +60,7 @@ class BorderSummary(Summary):
         found = _findings(self._worst_first(results))
         visited = [seen.place for seen in _visits(results)]
         placed = (one._replace(where=_where(one.places, visited)) for one in found)
-        return [(one.verdicts[0].level, one.said(_FINDING_LIMIT)) for one in placed]
+        return [(one.verdicts[0].level, one.said(LINE_LIMIT)) for one in placed]
 
     def _worst_first(self, results: Results) -> list[Verdict]:
         ranks = urgency(self._settings)

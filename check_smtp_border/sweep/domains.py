@@ -11,7 +11,8 @@ from typing import NamedTuple
 from check_smtp_border import arguments
 from check_smtp_border.command_line import ambiguous_recipients, with_defaults
 from check_smtp_border.names import domain_of, enumerated, is_below
-from check_smtp_border.options import EXPECTATIONS, GROUPS, Option
+from check_smtp_border.option import Option
+from check_smtp_border.options import EXPECTATIONS, GROUPS
 from check_smtp_border.parser import HelpOrVersion, UsageError, line_parser
 from check_smtp_border.settings import Settings
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from check_smtp_border import arguments
 from check_smtp_border.command_line import node_name, refuse, wrong_together
+from check_smtp_border.many_options import MANY_TITLE
 from check_smtp_border.names import is_below
-from check_smtp_border.options import GROUPS, MANY_TITLE
+from check_smtp_border.options import GROUPS
 from check_smtp_border.parser import UsageError
 from check_smtp_border.probes import CATALOGUE
 from check_smtp_border.settings import Settings
