@@ -282,3 +282,46 @@ define service {{
     check_command        check_smtp_border!{USERS[0]}@{name.rpartition(" ")[2]}
 }}
 """
+
+
+def test_a_satellite_sweeps_the_domains_of_its_zone(site: Site, authority: trustme.CA) -> None:
+    """The master shows what the satellite was told there; it runs nothing itself."""
+    here, there = machine.loopback(76), machine.loopback(77)
+    services = configured(
+        without_example(shipped("icinga2/sweep.conf")), there, "${certs}", SATELLITE
+    ).replace("${certs}", '" + DataDir + "/certs')
+    zones = shipped("icinga2/zones/zones.conf").replace("198.51.100.7", there)
+    templates = "zones.d/global-templates"
+    on_the_master = {
+        "zones.conf": zones,
+        f"{templates}/check_smtp_border.conf": shipped("icinga2/check_smtp_border.conf"),
+        f"{templates}/sweep_command.conf": shipped("icinga2/check_smtp_border_sweep.conf"),
+        f"{templates}/sweep.conf": services,
+        "zones.d/outside/hosts.conf": domains(site, BORDERS),
+    }
+    outside = icinga2(SATELLITE, there, authority, {"zones.conf": zones}, site.mounts)
+    with outside as satellite, icinga2(MASTER, here, authority, on_the_master, {}) as master:
+        wait_for(
+            "configuration on the satellite",
+            lambda: satellite.attribute("services", "borders!smtp-border-sweep", "name"),
+            satellite.log,
+        )
+        wait_for(
+            "connection, after the satellite has taken over its configuration",
+            lambda: master.attribute("endpoints", SATELLITE, "connected"),
+            master.log,
+        )
+        sweep = satellite.check("borders", "smtp-border-sweep")
+        assert sweep.source == SATELLITE
+        assert sweep.state == OK, sweep.output
+        assert "3 domains in" in sweep.output
+        for border, state in BORDERS.items():
+            name = f"borders!smtp-border {border}.{ZONE}"
+
+            def swept_there(name: str = name) -> object:
+                last = master.attribute("services", name, "last_check_result")
+                return last if last and not last["active"] else None
+
+            result = wait_for(f"result of {name}", swept_there, master.log)
+            assert result["state"] == state  # type: ignore[index]
+            assert result["check_source"] == SATELLITE  # type: ignore[index]
