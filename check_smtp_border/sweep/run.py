@@ -71,7 +71,7 @@ class _Sweep:
             receiver = receiver_of(request)
         except Unusable as error:
             self._tally.failure = str(error)
-            return self._told([one.domain for one in request.domains])
+            return self._told([])
         if receiver:
             self._feeder = Feeder(receiver, self._tally, self._is_connected)
         published = look_up(request.domains, self._started, request.timeout)

@@ -18,6 +18,7 @@ FINDINGS = {
     "domains-unvisited": Finding("WARNING", "the time was over before all domains were visited"),
     "list-line": Finding("WARNING", "lines of the list cannot be used"),
 }
+_RESOLVER = " [resolver-failed]"
 _MOST_TEXTS = 1000  # different findings that are kept; the others are counted
 _LONG_LINE_LIMIT = 1000
 
@@ -49,6 +50,7 @@ class Tally:
         self._surplus = 0
         self._refused: list[str] = []
         self._refusals = 0
+        self._resolver = ""  # how it fails
         self.submitted = 0
         self.refusal = ""
         self.failure = ""
@@ -57,6 +59,9 @@ class Tally:
     def take(self, outcome: Outcome) -> None:
         """Count the result of a domain."""
         self._counts[outcome.level] += 1
+        for _, text in outcome.findings:
+            if not self._resolver and text.endswith(_RESOLVER):
+                self._resolver = text[: -len(_RESOLVER)]
         if self._submits:
             return
         for level, text in outcome.findings:
@@ -136,6 +141,7 @@ class Tally:
         if not self.connected:
             text = "no connection to any address came about: check this host's network"
             text += ", nothing was submitted" if self._submits else ""
+            text += f" ({self._resolver})" if self._resolver else ""
             found.append((Level.UNKNOWN, f"{text} [nothing-reached]"))
         elif self.failure:
             found.append((Level.UNKNOWN, f"{self.failure} [submit-failed]"))

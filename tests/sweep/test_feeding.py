@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
+from tests.support.nameserver import NameServer, servfail
 from tests.support.plugin import OK, UNKNOWN, WARNING, Run, run
 from tests.support.smtp_server import Script
 
@@ -192,6 +193,20 @@ def test_without_any_connection_nothing_is_submitted(tmp_path: Path) -> None:
     assert result.state == UNKNOWN
     assert "check this host's network, nothing was submitted [nothing-reached]" in result.status
     assert api.requests == []
+
+
+def test_a_resolver_that_fails_is_named(tmp_path: Path) -> None:
+    list_ = tmp_path / "list"
+    list_.write_text("".join(f"d{n}.example\n" for n in range(40)))
+    failing = NameServer("", {"*": servfail})
+    with icinga_api(tmp_path) as api, failing as nameserver:
+        options = ("-n", nameserver.endpoint, "--file", str(list_), *api.options())
+        result = run(*options, seconds=30)
+    assert result.state == UNKNOWN
+    assert "says SERVFAIL" in result.status
+    assert "[nothing-reached]" in result.status
+    assert api.requests == []
+    assert sum(question.endswith(" MX") for question in nameserver.questions) < 40
 
 
 # --- the command pipe, and standard output ------------------------------------------------
