@@ -137,6 +137,9 @@ SWEEP = """\
 \t// The dictionary of the host becomes the list, unless smtp_border_sweep_file names a file.
 \tenv.SMTP_BORDER_LIST = "$smtp_border_sweep_list$"
 \tvars.smtp_border_sweep_list = {{
+\t\tif (macro("$smtp_border_sweep_file$") != "-") {
+\t\t\treturn ""
+\t\t}
 \t\tvar quoted = (word) => "'" + string(word).replace("'", "'\\\\''") + "'"
 \t\tvar words = [ "unknown_user", "relay_recipient" ]
 \t\twords += [ "expect_valid", "expect_unknown", "expect_relay" ]
@@ -266,6 +269,10 @@ def states() -> str:
     rows = ["| finding | state | what it says |\n|---|---|---|\n"]
     rows += [
         f"| {_link(id_)} | {one.states} | {one.what} |\n" for id_, one in {**always, **SLOW}.items()
+    ]
+    rows += [
+        f"| of a sweep: {_link(id_)} | {one.states} | {one.what} |\n"
+        for id_, one in OF_A_SWEEP.items()
     ]
     rows += ["\n", "| probe | finding | state | what it says |\n|---|---|---|---|\n"]
     rows += [

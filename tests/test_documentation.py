@@ -16,6 +16,7 @@ from check_smtp_border.command_line import settings_from
 from check_smtp_border.many_options import MANY
 from check_smtp_border.parser import parser
 from check_smtp_border.probes import ALWAYS, CATALOGUE, LABELS, findings, opened
+from check_smtp_border.sweep.tally import FINDINGS as OF_A_SWEEP
 from check_smtp_border.version import __version__
 from tests.probes.test_rooms import OPTIONS, VISITS, everything
 from tests.support.nameserver import NameServer
@@ -39,7 +40,7 @@ def text_of(path: Path) -> str:
 # --- the runbook and the findings ---
 
 
-FINDINGS = findings()
+FINDINGS = {**findings(), **OF_A_SWEEP}
 
 
 def sections() -> list[str]:
