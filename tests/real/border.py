@@ -18,8 +18,8 @@ DELIVERY_SECONDS = 10.0
 
 # The labels of a conversation in clear, straight to an address.
 REPLY_LABELS = ["banner", "ehlo", "mail", "rcpt_valid", "rcpt_unknown", "rcpt_relay"]
-LABELS = ["time", "connect", *REPLY_LABELS, "quit"]
-DELIVERY_LABELS = ["time", "connect", *REPLY_LABELS, "data", "message", "quit"]
+LABELS = ["time", "connect", *REPLY_LABELS, "quit", "rset"]
+DELIVERY_LABELS = ["time", "connect", *REPLY_LABELS, "data", "message", "quit", "rset"]
 
 TEST_MESSAGE = {
     "From": "smtp.test@monitor.example",
@@ -80,6 +80,21 @@ def _clean_run(border: Border, *options: str, user: str = "") -> Run:
     result = run("-v", "-F", "monitor.example", *options, user or border.valid_user)
     assert_clean(result)
     return result
+
+
+def assert_one_finding(status: str, start: str, quote: str, end: str) -> None:
+    """Assert that line 1 is `start`, the quoted reply and `end`.
+
+    A line above 190 characters (the addresses of the tests are not equally long) has its quote
+    cut, and nothing else: to 200 with the room that is kept for a count, but not below 40.
+    """
+    if len(start + quote + end) <= 190:
+        assert status == start + quote + end, status
+        return
+    assert (status[: len(start)], status[-len(end) :]) == (start, end), status
+    said = status[len(start) : -len(end)]
+    assert (said[-3:], said[:-3]) == ("...", quote[: len(said) - 3]), status
+    assert 187 <= len(status) <= 191 or 38 <= len(said) <= 40, status
 
 
 def assert_message_arrived(border: Border, *, names_recipient: bool = True) -> None:
