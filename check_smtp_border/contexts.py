@@ -115,7 +115,7 @@ class ProbeContext(Context):
         if probed.internal:
             yield internal_error(Level.WARNING, place, name, probed.internal)
         if probed.error:
-            text = f"{name} is inconclusive: {probed.error}"
+            text = f"gives no proof for {name}: {probed.error}"
             yield Verdict(Level.WARNING, place, text, f"{name}-inconclusive")
         for fact in probed.facts:
             yield from guarded(

@@ -78,8 +78,9 @@ def parser() -> argparse.ArgumentParser:
     result = _Parser(
         prog="check_smtp_border",
         usage="check_smtp_border [options] [ADDRESS]",
-        description="Look at a mail domain's border (its MX hosts) the way a stranger does: unknown"
-        " users and relaying must be refused, a valid user accepted, at every address of every MX.",
+        description="Look at a mail domain's border (its MX hosts) the way a stranger does:\n"
+        "unknown users and relaying must be refused, a valid user accepted, at every address of"
+        " every MX.",
         epilog=_EPILOG,
         allow_abbrev=False,
         add_help=False,

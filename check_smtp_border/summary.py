@@ -40,7 +40,9 @@ class BorderSummary(Summary):
         """What was accepted and refused, and by whom."""
         verdicts = _verdicts(results)
         claims = dict.fromkeys(verdict.claim for verdict in verdicts if verdict.claim)
-        line = _claimed(*self._everybody(_visits(results)), list(claims))
+        claiming = {verdict.place for verdict in verdicts if verdict.claim}
+        visits = [seen for seen in _visits(results) if seen.place in claiming]
+        line = _claimed(*self._everybody(visits), list(claims))
         notes = [verdict.words() for verdict in verdicts if verdict.finding]
         return _fit(self._settings.domain, [line, *notes], Level.OK)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +17,7 @@ import shtab
 from argparse_manpage.manpage import Manpage
 
 from check_smtp_border.parser import parser
-from check_smtp_border.probes import ALWAYS, CATALOGUE, SLOW, opened
-from check_smtp_border.verdict import Finding
+from check_smtp_border.probes import ALWAYS, CATALOGUE, SLOW, TIMED, Entry, findings, opened
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = "smtp_border"  # as Icinga's template library names commands: without check_
@@ -31,16 +30,55 @@ EXIT_STATUS = """\
 OK: every address of every MX host is as it should be.
 .TP
 .B 1
-WARNING
+WARNING: something is wrong, and mail still gets in; or a probe proves nothing.
 .TP
 .B 2
-CRITICAL
+CRITICAL: the border is open, or shut.
 .TP
 .B 3
-UNKNOWN: this side could not look, or is used wrongly; help and version too."""
+UNKNOWN: this side could not look, or is used wrongly; help and version too.
+.PP
+Line 1 ends each finding with its id, like [relay-accepted]."""
+PROBES = """\
+Each is asked for with \\-\\-also or \\-\\-only, at every address, behind the conversation there.
+The numbers are for each address of a border that answers at once; a slow one takes longer, and a
+question that gets no answer is put a second time. Raise \\-\\-timeout by the seconds, and the limit
+of the monitoring system above it.
+"""
 SEE_ALSO = """\
-README.md lists the states and the performance data; runbook.md has a section for every finding:
-what it means, how to see it by hand, how to mend it."""
+README.md: the states and the performance data. runbook.md: a section for each id says what it
+means, how urgent it is, how to see it by hand and how to mend it. Packages bring both to
+/usr/share/doc."""
+
+# Whom a probe disturbs, and what it costs beyond the numbers of CATALOGUE: one sentence for each.
+DISTURBS = {
+    "relay-forms": "23 refusals, at most 5 on one connection: fail2ban bans for that, so put the"
+    " prober into its `ignoreip`.",
+    "after-data": "One refusal, or one message to the unknown user, and only where RCPT accepted"
+    " him.",
+    "null-sender": "Nobody: nothing is refused, nothing sent.",
+    "own-sender": "One refusal; SPF and DMARC checks log a forged sender.",
+    "postmaster": "Nobody: nothing is refused, nothing sent.",
+    "eicar": "The virus scanner reports a virus from the prober, may keep it, may block the"
+    " prober.",
+    "gtube": "The spam filter learns that the prober sends spam: exempt its reputation, not its"
+    " mail.",
+    "smuggling": "7 broken messages: 3 s each, or twice as long as the harmless one took, and the"
+    " filter's time again. The log has bare line feeds and lost connections.",
+    "starttls-commands": 'The log may say "improper command pipelining", which strict fail2ban'
+    " filters count.",
+    "dane": "One TLS session for each name at an address, without mail. Needs a resolver that"
+    " validates.",
+    "mta-sts": "One HTTPS request to the domain's web server, one TLS session without mail.",
+    "tlsrpt": "One DNS question.",
+    "dnsbl": "DNS questions to the lists. Big public resolvers get no answer there.",
+}
+
+
+NOTHING_PROVED = """\
+Every probe that could prove nothing says so, as WARNING: `NAME-untested` where what it is compared
+with was not right (with `--also` the conversation says that already, and the probe is silent), and
+`NAME-inconclusive` where the answers prove nothing or the time was over."""
 
 
 class Argument(NamedTuple):
@@ -148,28 +186,47 @@ def director_basket() -> str:
 
 
 def readme() -> str:
-    """README.md with the parser's help and the table of states, each between its two marks."""
+    """README.md with what the plugin knows of itself, each part between its two marks."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     text = _with_block(text, "options", f"```\n{parser().format_help()}```\n")
+    text = _with_block(text, "probes", probes())
     return _with_block(text, "states", states())
 
 
-def states() -> str:
-    """Every finding with its state: what every run can report, then what each probe adds."""
-    always = {id_: one for room in ALWAYS for id_, one in opened(room).FINDINGS.items()}
-    tables = [_table_of_states({**always, **SLOW})]
-    for entry in CATALOGUE:
-        tables.append(f"With `--also {entry.name}`: {entry.help}\n")
-        tables.append(_table_of_states(opened(entry.label).FINDINGS))
-    return "\n".join(tables)
-
-
-def _table_of_states(findings: Mapping[str, Finding]) -> str:
+def probes() -> str:
+    """What each probe asks and costs, as a table."""
+    head = "| probe | asks | connections | messages | seconds | whom it disturbs |\n"
     rows = [
-        f"| [{id_}](docs/runbook.md#{id_}) | {states} | {what} |\n"
-        for id_, (states, what) in findings.items()
+        f"| `{entry.name}` | {entry.help} | {entry.connections} | {entry.messages}"
+        f" | {entry.seconds:g} | {DISTURBS[entry.name]} |\n"
+        for entry in CATALOGUE
     ]
-    return "".join(["| finding | state | what it says |\n|---|---|---|\n", *rows])
+    return "".join([head, "|---|---|---|---|---|---|\n", *rows])
+
+
+def states() -> str:
+    """Every finding with its states: what every run can report, then what the probes add.
+
+    That a probe proves nothing is the same in all of them, and said once.
+    """
+    always = {id_: one for room in ALWAYS for id_, one in opened(room).FINDINGS.items()}
+    rows = ["| finding | state | what it says |\n|---|---|---|\n"]
+    rows += [
+        f"| {_link(id_)} | {one.states} | {one.what} |\n" for id_, one in {**always, **SLOW}.items()
+    ]
+    rows += ["\n", "| probe | finding | state | what it says |\n|---|---|---|---|\n"]
+    rows += [
+        f"| `{entry.name}` | {_link(id_)} | {one.states} | {one.what} |\n"
+        for entry in CATALOGUE
+        for id_, one in opened(entry.label).FINDINGS.items()
+        if id_ not in (f"{entry.name}-untested", f"{entry.name}-inconclusive")
+    ]
+    rows.append(f"\n{NOTHING_PROVED}\n")
+    return "".join(rows)
+
+
+def _link(finding: str) -> str:
+    return f"[{finding}](docs/runbook.md#{finding})"
 
 
 def _with_block(text: str, name: str, block: str) -> str:
@@ -185,18 +242,68 @@ def manual_page() -> str:
     """The manual page; it shows no date and no version, which would make it stale by themselves."""
     plugin = parser()
     what, _, _ = (plugin.description or "").partition(":")
+    epilog, plugin.epilog = plugin.epilog or "", None
+    for group in plugin._action_groups:
+        group.description = None
     page = Manpage(plugin)
     page.date = ""
     page.manual = "Monitoring plugins"
     page.description = what[0].lower() + what[1:]
-    page.add_section("exit status", "=", EXIT_STATUS)
+    page.add_section("probes", "=", PROBES + "\n".join(map(_manual_entry, CATALOGUE)))
+    for part in epilog.strip().split("\n\n"):
+        heading, _, body = part.partition(":\n")
+        if heading not in ("exit states", "documentation"):  # told at greater length below
+            page.add_section(heading.partition(" of ")[0], "=", f".nf\n{_roff(body)}\n.fi")
+    page.add_section("exit status", "=", _roff(EXIT_STATUS))
     page.add_section("see also", "=", SEE_ALSO)
     return str(page)
 
 
+def _manual_entry(entry: Entry) -> str:
+    costs = [f"{entry.connections} connection{'s' * (entry.connections != 1)}"]
+    if entry.messages:
+        costs.append(f"{entry.messages} messages to the valid user")
+    costs.append(f"{entry.seconds:g} s")
+    disturbs = DISTURBS[entry.name].replace("`", "")
+    return _roff(f".TP\n.B {entry.name}\n{entry.help}\n.br\nCosts: {', '.join(costs)}. {disturbs}")
+
+
+def _roff(text: str) -> str:
+    return text.replace("-", "\\-")
+
+
+# Behind --also, --only and --known stand lists; the words before the last comma are kept.
+COMPLETE_LISTS = """\
+_check_smtp_border_list() {{
+  local before=
+  [[ $2 == *,* ]] && before="${{2%,*}},"
+  compgen -P "$before" -W "$1" -- "${{2##*,}}"
+}}
+_check_smtp_border_probes() {{ _check_smtp_border_list "{probes}" "$1"; }}
+_check_smtp_border_known() {{ _check_smtp_border_list "{known}" "$1"; }}
+"""
+_END_OF_COMPLETION = "\n  return 0\n}\n\ncomplete "
+
+
 def bash_completion() -> str:
-    """The completion of bash."""
-    return shtab.complete(parser(), "bash") + "\n"
+    """The completion of bash, with the names that options take."""
+    plugin = parser()
+    known = (id_ for id_, one in findings().items() if "WARNING" in one.states)
+    preamble = COMPLETE_LISTS.format(
+        probes=" ".join(entry.name for entry in CATALOGUE), known=" ".join(known)
+    )
+    completers = {"also": "probes", "only": "probes", "known": "known"}
+    for action in plugin._actions:
+        if action.dest in ("warning", "critical"):
+            action.choices = [f"{step}=" for step in TIMED]
+        elif action.dest in completers:
+            action.complete = {"bash": f"_check_smtp_border_{completers[action.dest]}"}  # type: ignore[attr-defined]
+    text = shtab.complete(plugin, "bash", preamble=preamble) + "\n"
+    if text.count(_END_OF_COMPLETION) != 1:
+        raise ValueError("shtab writes another end than it did")
+    # Behind `banner=` follows the range, without a space.
+    no_space = '\n  [[ "${COMPREPLY[*]-}" == *= ]] && compopt -o nospace 2>/dev/null'
+    return text.replace(_END_OF_COMPLETION, no_space + _END_OF_COMPLETION)
 
 
 def _quoted(text: str) -> str:

@@ -11,14 +11,21 @@ import importlib.metadata
 import json
 import os
 import platform
+import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from check_smtp_border.probes import CATALOGUE, PER_ADDRESS
+from tests.real import machine
+from tests.real.border import ZONE
+from tests.real.certificates import make_certificates
+from tests.real.postfix import postfix
 from tests.support.nameserver import NameServer
 from tests.support.plugin import CHECKOUT, CRITICAL, MODULE, OK, VALID_USER
 from tests.support.smtp_server import Action, Script, SmtpServer, after, flood
@@ -35,6 +42,11 @@ MOST_OF_IMPORTS = 1.6
 MOST_SECONDS_OF_MANY = SLOW_SECONDS + 1  # to start, on a busy machine
 MOST_MEBIBYTES = 40
 MOST_MEBIBYTES_FLOODED = 60
+MOST_MEBIBYTES_OF_DIALOGUES = 100
+MOST_SECONDS_OF_PROBES = {"relay-forms": 5.0, "all together": 60.0}
+HUNDREDS = tuple(f"127.0.{number // 128 + 1}.{number % 128 + 1}" for number in range(256))
+# A refusal at the bounds of what is read, for everybody.
+LONGEST_REFUSAL = (b"550-5.1.1 " + b"no such user here " * 27 + b"\r\n") * 28 + b"550 5.1.1 no\r\n"
 
 FQDN, SENDER = "monitor.example", "smtp.test@monitor.example"
 RECIPIENTS = (VALID_USER, "invalid@example.com", "test@example.net")
@@ -114,6 +126,8 @@ def main() -> int:
     compare(limits)
     visit_many(limits)
     meet_floods(limits)
+    refuse_by_hundreds(limits)
+    probe(limits)
     return int(limits.broken > 0)
 
 
@@ -189,6 +203,57 @@ def meet_floods(limits: Limits) -> None:
             cost = measure(Subject(name, (check(server, nameserver),), CRITICAL))
         show(f"a check, {name}", cost)
         limits.hold("memory", cost.mebibytes, MOST_MEBIBYTES_FLOODED, "MiB")
+
+
+def refuse_by_hundreds(limits: Limits) -> None:
+    """As many addresses as are visited, whose refusals are as long as may be."""
+    script = Script().to_everyone(LONGEST_REFUSAL)
+    for options, most in (
+        (("-t", "5"), MOST_MEBIBYTES_FLOODED),
+        (("-t", "5", "-vv"), MOST_MEBIBYTES_OF_DIALOGUES),
+    ):
+        with border(dict.fromkeys(HUNDREDS, script)) as (server, nameserver):
+            command = (*check(server, nameserver), *options)
+            cost = measure(Subject("hundreds", (command,), CRITICAL))
+        show(f"a check of 256 addresses, {' '.join(options)}", cost)
+        limits.hold("wall time", cost.wall_seconds, 6, "s")
+        limits.hold("memory", cost.mebibytes, most, "MiB")
+
+
+def probe(limits: Limits) -> None:
+    """What each further probe takes of a healthy Postfix, of which Debian's takes bare LF."""
+    if os.geteuid() != 0 or not shutil.which("postfix"):
+        print("no Postfix to probe: root installs it by `make servers`")
+        limits.broken += os.environ.get("CI") == "true"
+        return
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(machine.open_directory())
+        certificates = make_certificates(directory, f"mx.tls.{ZONE}")
+        port = machine.free_port()
+        nowhere = directory / "resolv.conf"
+        nowhere.write_text("nameserver 127.0.0.1\n")
+        good = stack.enter_context(postfix(port, certificates, nowhere))["good"]
+        here = ("-H", good.address, "-p", str(port), "-F", FQDN, "-f", "", "-t", "90", "-vv")
+        entries = [entry.name for entry in CATALOGUE if entry.scope in PER_ADDRESS]
+        for name in (*entries, "all together"):
+            asked = name if name in entries else ",".join(entries)
+            show_probe(limits, name, (*MODULE, *here, "--only", asked, good.valid_user))
+
+
+def show_probe(limits: Limits, name: str, command: Command) -> None:
+    """Run one probe alone, its controls included, and count its connections by the dialogue."""
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    said = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False).stdout
+    wall, used = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    connections = said.count(b"*: connect to ")
+    print(
+        f"--only {name:37} CPU {cpu * 1000:4.0f} ms   wall {wall * 1000:5.0f} ms"
+        f"   {connections} connections, {said.split(b' ', 2)[1].decode()}"
+    )
+    if name in MOST_SECONDS_OF_PROBES:
+        limits.hold("wall time", wall, MOST_SECONDS_OF_PROBES[name], "s")
 
 
 @contextlib.contextmanager

@@ -65,7 +65,6 @@ ACCEPTED: dict[Reader, dict[str, Any]] = {
         "MX1.example.com.": "mx1.example.com",
         "192.0.2.1": "192.0.2.1",
         "2001:DB8:0:0::1": "2001:db8::1",
-        "::ffff:192.0.2.1": "::ffff:192.0.2.1",
     },
     read_fqdn: {
         "Monitor.example": "monitor.example",
@@ -140,6 +139,10 @@ REFUSED: dict[Reader, dict[str, tuple[str, ...]]] = {
     read_host: {
         "not a host name or address": ("", "mx 1", "192.0.2.256", "[::1]", "fe80::1%eth0", "::1::"),
         "a host name or address has at most 243 octets": (f"{LONGEST_DOMAIN}b",),
+        "no stranger can reach this address": (
+            *("0.0.0.1", "0.1.2.3", "169.254.1.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
+            *("::", "0:0::0", "::ffff:192.0.2.1", "fe80::1", "ff02::1"),
+        ),
     },
     read_fqdn: {
         NO_DOMAIN: (

@@ -181,6 +181,66 @@ def test_wrong_usage_says_what_to_change(arguments: list[str], complaint: str) -
 
 
 @pytest.mark.parametrize(
+    ("arguments", "changes"),
+    [
+        (["--source-address", "127.0.0.2"], {"source_addresses": ("127.0.0.2",)}),
+        (
+            ["--source-address", "127.0.0.2", "--source-address", "::1", "-H", "192.0.2.1"],
+            {"source_addresses": ("127.0.0.2", "::1"), "hostnames": ("192.0.2.1",)},
+        ),
+        (["--known", "mx-alias"], {"known": ("mx-alias",)}),
+        (
+            ["--known", "mx-alias,mail-refused", "--known", "mx-alias,tls-obsolete"],
+            {"known": ("mx-alias", "mail-refused", "tls-obsolete")},
+        ),
+    ],
+)
+def test_where_we_come_from_and_what_is_known_are_read(
+    arguments: list[str], changes: dict[str, Any]
+) -> None:
+    assert settings_from([*arguments, USER]) == settings_from([USER])._replace(**changes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        *(
+            (["--source-address", address], "argument --source-address: '")
+            for address in ("0.0.0.0", "::", "224.0.0.1", "ff02::1", "mx.example.com", "")  # noqa: S104
+        ),
+        (
+            ["--source-address", "192.0.2.1"],
+            "--source-address 192.0.2.1 is not an address of this host",
+        ),
+        (
+            ["--source-address", "127.0.0.1", "--source-address", "127.0.0.2"],
+            "--source-address: give one IPv4 address",
+        ),
+        (
+            ["--source-address", "127.0.0.1", "-6"],
+            "--source-address 127.0.0.1 contradicts --use-ipv6",
+        ),
+        (["--source-address", "::1", "-4"], "--source-address ::1 contradicts --use-ipv4"),
+        (["--known", "mx-alais"], "argument --known: 'mx-alais': no such finding"),
+        (["--known", "mx-alias,"], "argument --known: 'mx-alias,': no such finding"),
+        (
+            ["--known", "relay-accepted"],
+            "argument --known: 'relay-accepted': relay-accepted is never",
+        ),
+        *(
+            (["-H", address], f"argument -H/--hostname: '{address}': no stranger can reach")
+            for address in ("0.0.0.0", "169.254.1.1", "240.0.0.1", "ff02::1", "fe80::1")  # noqa: S104
+        ),
+    ],
+)
+def test_addresses_and_ids_that_cannot_be_meant_are_refused(
+    arguments: list[str], complaint: str
+) -> None:
+    with pytest.raises(UsageError, match=f"^{re.escape(complaint)}.*see --help"):
+        settings_from([*arguments, USER])
+
+
+@pytest.mark.parametrize(
     ("arguments", "text"),
     [(["-h"], "usage: check_smtp_border [options] [ADDRESS]"), (["-V"], "check_smtp_border 1.")],
 )

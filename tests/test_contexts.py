@@ -19,6 +19,7 @@ from check_smtp_border.probes import ALWAYS
 from check_smtp_border.settings import Settings
 from check_smtp_border.verdict import Level, Place, Verdict
 from tests.support.facts import SETTINGS, found, visited
+from tests.support.replies import CERTIFICATE, UNDER_TLS
 
 NOWHERE = Place()
 MX1 = Place("mx1.example.com [192.0.2.1]", "192.0.2.1")
@@ -281,3 +282,72 @@ def test_one_more_label_for_each_address_and_step_where_they_are_asked_for(
 def test_time_is_there_whatever_was_found() -> None:
     nothing = found(domain=MailDomain("example.com", Publication.NO_DOMAIN))
     assert nothing.perfdata == ["time=0.5s;;;0 dns=0.25s;;;0"]
+
+
+# --- --known -------------------------------------------------------------------------------------
+
+
+def knowing(*ids: str) -> Settings:
+    return SETTINGS._replace(known=ids)
+
+
+def test_a_known_warning_is_a_note() -> None:
+    seen = visited(relay="451 4.3.0 Later")
+    for ids, state in [((), Warn), (("unknown-unexpected",), Warn), (("relay-unexpected",), Ok)]:
+        assert found(seen, settings=knowing(*ids)).state is state
+    result = context("recipients", knowing("relay-unexpected")).evaluate(
+        Metric("recipients", seen), None
+    )
+    assert isinstance(result, Judged)
+    note = result.verdicts[-1]
+    assert (note.level, note.finding) == (Level.OK, "")
+    assert note.words() == (
+        "defers relaying to test@example.net, temporary failure: 451 4.3.0 Later"
+        " (expected 5.7.x,5.1.x,5.4.1; known: relay-unexpected)"
+    )
+
+
+def test_a_critical_finding_is_never_known() -> None:
+    for text, id_ in [("250 Ok", "relay-accepted"), ("250 Ok", "unknown-accepted")]:
+        seen = visited(**{id_.partition("-")[0]: text})
+        assert found(seen, settings=knowing(id_)).state is Critical
+    # The same id may be a WARNING and a CRITICAL one.
+    deferred, refused = visited(mail="451 Later"), visited(mail="550 No")
+    assert found(deferred, settings=knowing("mail-refused")).state is Ok
+    assert found(refused, settings=knowing("mail-refused")).state is Critical
+
+
+# --- the days of the certificate -----------------------------------------------------------------
+
+
+def of_days(days: float | None, asked: tuple[int, int | None] | None) -> str:
+    settings = SETTINGS._replace(certificate_days=asked)
+    measured = (Measured("quit", MX1, 0.5), Measured("rset", MX1, 0.25))
+    metric = Metric("perfdata", Measurements(measured, days))
+    return str(context("perfdata", settings).performance(metric, None))
+
+
+@pytest.mark.parametrize(
+    ("days", "asked", "label"),
+    [
+        (60.54, (21, 7), " certificate_days=60.5;21:;7:"),
+        (-2.5, (21, None), " certificate_days=-2.5;21:"),
+        (0.04, (0, 0), " certificate_days=0.0;0:;0:"),
+        (None, (21, 7), ""),
+        (60.5, None, ""),
+    ],
+)
+def test_the_days_of_the_certificate_stand_behind_the_conversation(
+    days: float | None, asked: tuple[int, int | None] | None, label: str
+) -> None:
+    assert of_days(days, asked) == f"quit=0.5s;;;0 rset=0.25s;;;0{label}"
+
+
+def test_the_fewest_days_of_all_addresses_count() -> None:
+    settings = SETTINGS._replace(certificate_days=(21, 7))
+    visits = [
+        visited(address, tls=UNDER_TLS._replace(certificate=CERTIFICATE._replace(days_left=days)))
+        for address, days in (("192.0.2.1", 60.0), ("192.0.2.2", 30.0), ("192.0.2.3", 90.0))
+    ]
+    (line,) = found(*visits, visited("192.0.2.4"), settings=settings).perfdata
+    assert line.endswith(" certificate_days=30.0;21:;7:")

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given
 
-from check_smtp_border import contexts
 from check_smtp_border.border.facts import FailureKind, Visit
+from check_smtp_border.command_line import settings_from
 from check_smtp_border.parser import parser
-from check_smtp_border.probes import ALWAYS, CATALOGUE, TIMED, opened
+from check_smtp_border.probes import ALWAYS, CATALOGUE, LABELS, findings, opened
 from check_smtp_border.version import __version__
 from tests.probes.test_rooms import OPTIONS, VISITS, everything
 from tests.support.nameserver import NameServer
@@ -38,10 +38,7 @@ def text_of(path: Path) -> str:
 # --- the runbook and the findings ---
 
 
-def finding_ids() -> set[str]:
-    """The ids of all rooms, and of the thresholds."""
-    rooms = [opened(label) for label in (*ALWAYS, *(entry.label for entry in CATALOGUE))]
-    return {id_ for room in (*rooms, contexts) for id_ in room.FINDINGS}
+FINDINGS = findings()
 
 
 def sections() -> list[str]:
@@ -65,20 +62,44 @@ def test_a_room_reports_its_own_findings_and_those_of_every_run(path: Path) -> N
 
 
 def test_what_ends_a_conversation_is_a_finding() -> None:
-    assert {kind.value for kind in FailureKind} <= finding_ids()
+    assert {kind.value for kind in FailureKind} <= {*FINDINGS}
 
 
 def test_every_finding_has_one_section_of_the_runbook_and_every_section_a_finding() -> None:
-    assert sorted(sections()) == sorted(finding_ids())
+    assert sorted(sections()) == sorted(FINDINGS)
 
 
-@pytest.mark.parametrize("finding", sorted(finding_ids()))
+def section_of(finding: str) -> str:
+    """What stands below the heading of an id."""
+    return text_of(RUNBOOK).partition(f"\n## {finding}\n")[2].partition("\n#")[0]
+
+
+@pytest.mark.parametrize("finding", sorted(FINDINGS))
 def test_a_section_says_what_it_means_how_to_see_it_and_how_to_mend_it(finding: str) -> None:
-    section = text_of(RUNBOOK).partition(f"\n## {finding}\n")[2].partition("\n## ")[0]
-    assert "\n**Means**: " in section
-    assert "\n**See**: " in section
-    assert "\n**Causes" in section
-    assert "\n**Mend**" in section or "**Causes and mending**" in section
+    first, *rest = [part for part in section_of(finding).split("\n\n") if part]
+    said = re.findall(r"\*\*([A-Z][a-z ]+)\*\*", "\n".join(rest))
+    assert first.startswith("\n**State**: ") or first.startswith("**State**: ")
+    assert [word for word in said if word in ORDER] in (ORDER[:4], [*ORDER[:2], ORDER[4]])
+    assert all(re.match(r"\n?(\*\*|- |```)", part) for part in rest)
+
+
+ORDER = ["Means", "See", "Causes", "Mend", "Causes and mending"]
+
+
+@pytest.mark.parametrize("finding", sorted(FINDINGS))
+def test_a_section_begins_with_the_states_and_how_urgent_it_is(finding: str) -> None:
+    begin = re.escape(f"**State**: {FINDINGS[finding].states}. **Urgency**: ")
+    line = section_of(finding).lstrip("\n").partition("\n")[0]
+    assert re.fullmatch(rf"{begin}(tonight|tomorrow|this week)\b.*\.", line)
+
+
+@pytest.mark.parametrize("finding", sorted(FINDINGS))
+def test_what_is_critical_or_might_be_is_not_left_for_this_week_alone(finding: str) -> None:
+    urgency = section_of(finding).partition("**Urgency**: ")[2].partition("\n")[0]
+    if "CRITICAL" in FINDINGS[finding].states:
+        assert re.match("tonight|tomorrow", urgency)
+    else:
+        assert not urgency.startswith("tonight") or "UNKNOWN" in FINDINGS[finding].states
 
 
 @pytest.mark.parametrize(
@@ -93,23 +114,11 @@ def test_the_causes_begin_with_the_usual_one(finding: str, question: str) -> Non
     assert section.partition("**Causes**\n")[2].startswith(f"- {question}")
 
 
-def states_of(finding: str) -> list[str]:
-    """The states that the runbook gives a finding."""
-    section = text_of(RUNBOOK).partition(f"\n## {finding}\n")[2]
-    match = re.match(r"\n\*\*State\*\*: (.+)\n", section)
-    return re.findall("|".join(STATES), match[1]) if match else []
-
-
-@pytest.mark.parametrize("finding", sorted(finding_ids()))
-def test_a_finding_has_its_state(finding: str) -> None:
-    assert states_of(finding)
-
-
-STATES_OF = {finding: states_of(finding) for finding in finding_ids()}
+STATES_OF = {id_: re.findall("|".join(STATES), one.states) for id_, one in FINDINGS.items()}
 
 
 @given(seen=VISITS, options=OPTIONS)
-def test_the_states_of_the_runbook_are_those_of_the_judges(
+def test_the_states_of_the_findings_are_those_of_the_judges(
     seen: Visit, options: dict[str, Any]
 ) -> None:
     verdicts = everything(seen._replace(delivery=None), options)
@@ -147,7 +156,25 @@ def test_the_commands_of_icinga_have_every_option(path: str) -> None:
 
 def test_the_table_of_performance_data_has_every_label_in_its_order() -> None:
     table = text_of(README).partition("## Performance data")[2].partition("\n## ")[0]
-    assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == TIMED
+    told = tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    assert told == tuple(label for label in LABELS if label not in PROBES)
+    assert "one label for each probe" in table
+
+
+PROBES = [entry.label for entry in CATALOGUE]
+
+
+@pytest.mark.parametrize("finding", sorted(FINDINGS))
+def test_readme_has_every_finding(finding: str) -> None:
+    states = text_of(README).partition("<!-- states: begin -->")[2]
+    of_every_probe = re.search("-(untested|inconclusive)$", finding)
+    if of_every_probe and finding not in RECIPIENTS:
+        assert f"`NAME{of_every_probe[0]}`" in states
+    else:
+        assert f"[{finding}](docs/runbook.md#{finding}) | {FINDINGS[finding].states} |" in states
+
+
+RECIPIENTS = [*opened("recipients").FINDINGS]
 
 
 class Example(NamedTuple):
@@ -173,15 +200,18 @@ GREYLISTING: Action = "450 4.2.0 Greylisted, please try again in 300 seconds"
 BLOCKED: Action = (
     "554 5.7.1 Service unavailable; Client host [192.0.2.3] blocked using dnsbl.example"
 )
+NOT_OURS = GOOD.to_everyone("454 4.7.1 Relay access denied")
 SLOW = ("--warning", "banner=0.1", "--critical", "banner=5")
 EXAMPLES = {
     "all good": Example(0, (GOOD, GOOD, GOOD)),
+    "further probes": Example(0, (GOOD, GOOD, GOOD), ("--only", "relay-forms,null-sender")),
     "one down": Example(1, (GOOD, None, GOOD)),
     "greylisting": Example(1, (GOOD.to_everyone(GREYLISTING),) * 3),
     "slow": Example(1, (Script(greeting=after(0.15, GOOD.greeting)), GOOD, GOOD), SLOW),
     "open relay": Example(2, (GOOD, OPEN_RELAY, OPEN_RELAY)),
     "catch-all": Example(2, (Script(rcpt_unknown="250 2.1.5 Ok"), GOOD, GOOD)),
     "blocked": Example(2, (GOOD.to_everyone(BLOCKED), GOOD, GOOD)),
+    "wrong host": Example(2, (GOOD, NOT_OURS, NOT_OURS)),
     "all down": Example(2, (None, None, None)),
     "no domain": Example(2, (GOOD, GOOD, GOOD), user="valid.email@no-such.example"),
     "no such address": Example(3, (GOOD, GOOD, GOOD), ("-H", "mx1.example.com", "-6")),
@@ -196,7 +226,7 @@ def examples_of_readme() -> str:
 
 
 def without_seconds(text: str) -> str:
-    return re.sub(r"\d\.\d{3} s", "S s", text)
+    return re.sub(r"\b\d+ ms", "N ms", text)
 
 
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
@@ -217,6 +247,22 @@ def test_readme_shows_what_the_plugin_says(example: Example) -> None:
 def test_every_example_of_readme_is_tried_here() -> None:
     assert examples_of_readme().count("\nSMTP_BORDER ") == len(EXAMPLES)
     assert all(f"**{state}**" in examples_of_readme() for state in STATES)
+
+
+def examples_of_help() -> list[list[str]]:
+    """The commands that help shows, each without its name."""
+    commands = re.findall(r"^  check_smtp_border (.+)$", parser().format_help(), re.MULTILINE)
+    return [command.split() for command in commands]
+
+
+@pytest.mark.parametrize("words", examples_of_help(), ids=" ".join)
+def test_an_example_of_help_is_a_right_command(words: list[str]) -> None:
+    assert settings_from(words).valid_user == "you@example.com"
+
+
+def test_help_has_examples_with_and_without_further_probes() -> None:
+    examples = [settings_from(words) for words in examples_of_help()]
+    assert {bool(settings.only) for settings in examples} == {True, False}
 
 
 # --- all documents ---
@@ -244,6 +290,22 @@ def anchors(document: Path) -> set[str]:
     """The anchors that GitHub, GitLab and others make of a document's headings."""
     headings = re.findall(r"^#+ (.+)$", text_of(document), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_every_option_that_a_document_names_is_one_of_ours(document: Path) -> None:
+    """Ours stand alone, or behind check_smtp_border; those of others behind their commands."""
+    alone = re.findall(r"`(--[a-z][a-z0-9-]+)", text_of(document))
+    behind = " ".join(re.findall(r"check_smtp_border (.+)", text_of(document)))
+    named = {*alone, *re.findall(r"(?<=\s)(--[a-z][a-z0-9-]+)", behind)}
+    assert named <= {*LONG_OPTIONS}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_every_probe_that_a_document_asks_for_is_in_the_catalogue(document: Path) -> None:
+    asked = re.findall(r"--(?:also|only) (?!and\b)([a-z][a-z,-]*)", text_of(document))
+    names = {name for words in asked for name in words.strip(",").split(",")}
+    assert names <= {entry.name for entry in CATALOGUE}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(CHECKOUT)))

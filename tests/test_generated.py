@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
+import shutil
+import subprocess
 from collections.abc import Callable
 
 import pytest
 
 from check_smtp_border.parser import parser
-from contrib.generate import FILES, ROOT, arguments, director_basket
+from check_smtp_border.probes import CATALOGUE, TIMED
+from contrib.generate import DISTURBS, FILES, ROOT, arguments, director_basket, manual_page
 
 
 @pytest.mark.parametrize(("name", "text_of"), FILES, ids=[name for name, _ in FILES])
@@ -36,7 +41,13 @@ def test_flags_have_a_condition_and_repeatable_options_repeat_their_key() -> Non
     assert conditions["-vv"] == 'macro("$smtp_border_verbose$") == 2'
     assert "--timeout" not in conditions
     repeated = {argument.key for argument in arguments() if argument.repeat_key}
-    assert repeated == {"--hostname", "--nameserver", "--warning", "--critical"}
+    appended = {
+        max(action.option_strings, key=len)
+        for action in parser()._actions
+        if isinstance(action, argparse._AppendAction)
+    }
+    assert repeated == appended
+    assert {"--hostname", "--warning", "--also", "--known"} <= repeated
 
 
 def test_the_basket_has_no_uuid_and_a_field_for_every_variable() -> None:
@@ -47,3 +58,70 @@ def test_the_basket_has_no_uuid_and_a_field_for_every_variable() -> None:
     command = basket["Command"]["smtp_border"]
     assert set(command["arguments"]) == {argument.key for argument in arguments()}
     assert {str(field["datafield_id"]) for field in command["fields"]} == set(basket["Datafield"])
+
+
+# --- the manual page ---
+
+
+def section(heading: str) -> str:
+    return manual_page().partition(f".SH {heading}\n")[2].partition("\n.SH ")[0]
+
+
+def test_the_manual_page_has_what_the_help_has_and_what_each_probe_costs() -> None:
+    page = manual_page().replace("\\-", "-")
+    assert "check_smtp_border you@example.com" in section("EXAMPLES")
+    assert set(re.findall(r"\w+", section("STEPS"))) - {"nf", "fi"} == set(TIMED)
+    assert [f".B {state}\n" in section("EXIT STATUS") for state in range(4)] == [True] * 4
+    assert "COMMENTS" not in page
+    for entry in CATALOGUE:
+        told = page.partition(f".B {entry.name}\n")[2].partition(".TP")[0]
+        assert told.startswith(entry.help)
+        assert f"{entry.connections} connection" in told
+        assert f"{entry.seconds:g} s" in told
+
+
+def test_it_is_known_of_each_probe_whom_it_disturbs() -> None:
+    assert list(DISTURBS) == [entry.name for entry in CATALOGUE]
+
+
+# --- the completion ---
+
+COMPLETE = """
+source contrib/bash-completion/check_smtp_border
+COMP_WORDS=(check_smtp_border "$@")
+COMP_CWORD=$#
+_shtab_check_smtp_border
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def completed(*words: str) -> list[str]:
+    """What bash offers for the last of the words."""
+    bash = shutil.which("bash")
+    assert bash, "bash is needed: its completion is tested with it"
+    done = subprocess.run(
+        [bash, "-c", COMPLETE, "bash", *words], cwd=ROOT, capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 0
+    return done.stdout.split()
+
+
+PROBES = [entry.name for entry in CATALOGUE]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("--only", ""), PROBES),
+        (("--also", "relay-forms,null"), ["relay-forms,null-sender"]),
+        (("-w", "rcpt_"), ["rcpt_valid=", "rcpt_unknown=", "rcpt_relay="]),
+        (("--critical", ""), [f"{step}=" for step in TIMED]),
+        (("--known", "mx-al"), ["mx-alias"]),
+        (("--known", "relay-acc"), []),
+        (("--sour",), ["--source-address"]),
+    ],
+)
+def test_completion_offers_the_names_that_an_option_takes(
+    words: tuple[str, ...], offered: list[str]
+) -> None:
+    assert completed(*words) == offered

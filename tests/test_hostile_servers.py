@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
 import time
 from typing import NamedTuple
 
 import pytest
 
 from tests.support.plugin import (
-    CHECKOUT,
     CRITICAL,
-    MODULE,
     OK,
-    UNKNOWN,
-    VALID_USER,
     WARNING,
     assert_clean,
     run_at,
@@ -301,20 +294,3 @@ def test_a_reply_to_quit_is_awaited_for_two_seconds_only() -> None:
     assert_clean(result)
     assert result.state == OK
     assert 2 < result.seconds < 4
-
-
-def test_a_scheduler_that_ends_the_run_gets_a_status_line_too() -> None:
-    def lose_patience(session: Session) -> None:
-        process.terminate()
-        hang(session)
-
-    with SmtpServer(Script(greeting=lose_patience)) as server:
-        process = subprocess.Popen(
-            [*MODULE, "-H", "127.0.0.1", "-p", str(server.port), VALID_USER],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
-        )
-        output, _ = process.communicate(timeout=10)
-    assert process.returncode == UNKNOWN
-    assert re.fullmatch(rb"SMTP_BORDER UNKNOWN - [ -~]*SIGTERM[ -~]*\n", output)

@@ -12,6 +12,9 @@ from check_smtp_border.names import (
     enumerated,
     family_of,
     is_below,
+    is_loopback,
+    is_private,
+    is_unreachable,
     listed,
 )
 
@@ -87,3 +90,28 @@ def test_a_long_list_is_cut_and_its_rest_counted(items: list[str], text: str) ->
 )
 def test_a_short_list_is_said_as_people_say_it(items: list[str], text: str) -> None:
     assert enumerated(items) == text
+
+
+UNREACHABLE = [
+    *("0.0.0.1", "0.255.255.255", "169.254.0.0", "169.254.255.255", "224.0.0.0"),
+    *("239.255.255.255", "240.0.0.0", "255.255.255.255", "::", "::ffff:192.0.2.1"),
+    *("::ffff:127.0.0.1", "fe80::1", "febf::1", "ff00::", "ff02::1"),
+]
+LOOPBACK = ["127.0.0.0", "127.0.0.1", "127.255.255.255", "::1"]
+PRIVATE = [
+    *("10.0.0.0", "10.255.255.255", "172.16.0.0", "172.31.255.255", "192.168.0.0"),
+    *("192.168.255.255", "100.64.0.0", "100.127.255.255", "fc00::", "fdff::1"),
+]
+# The neighbours of all these ranges.
+PUBLIC = [
+    *("1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255"),
+    *("128.0.0.0", "169.253.255.255", "169.255.0.0", "172.15.255.255", "172.32.0.0"),
+    *("192.167.255.255", "192.169.0.0", "223.255.255.255", "::2", "::1:0:0:0", "2001:db8::1"),
+    *("fbff::1", "fe00::1", "fe7f::1", "fec0::1", "feff::1"),
+]
+
+
+@pytest.mark.parametrize("address", [*UNREACHABLE, *LOOPBACK, *PRIVATE, *PUBLIC])
+def test_an_address_is_unreachable_or_loopback_or_private_or_none_of_them(address: str) -> None:
+    kinds = (is_unreachable(address), is_loopback(address), is_private(address))
+    assert kinds == (address in UNREACHABLE, address in LOOPBACK, address in PRIVATE)

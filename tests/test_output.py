@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from check_smtp_border.border.facts import MailDomain, MailHost, Publication, Visit
+from check_smtp_border.output import MAX_OCTETS, bounded
 from check_smtp_border.smtp.reply import DialogueLine
 from tests.support.border import check, check_hosts, masked
 from tests.support.facts import SETTINGS, found, output, to_everyone, unreached
@@ -27,25 +28,26 @@ def test_v_says_every_expectation_at_every_address() -> None:
     steps = {"connect": 0.004, "banner": 0.0126, "rcpt_relay": 1.5, "rset": 9.0}
     check = found(at(seconds=steps), at("192.0.2.2", relay="250 2.1.5 Ok"))
     assert output(check, verbose=1)[1:] == [
+        "[CRITICAL] mx2.example.com [192.0.2.2]: accepts relaying to test@example.net:"
+        " 250 2.1.5 Ok [relay-accepted]",
         "[OK] example.com: MX 10 mx1.example.com, 20 mx2.example.com",
-        "[OK] mx1.example.com [192.0.2.1]: greets: 220 mx.example.com ESMTP (0.013s)",
+        "[OK] mx1.example.com [192.0.2.1]: greets: 220 mx.example.com ESMTP (13 ms)",
         "[OK] mx1.example.com [192.0.2.1]: accepts valid user valid.email@example.com:"
         " 250 2.1.5 Ok",
         "[OK] mx1.example.com [192.0.2.1]: refuses unknown user invalid@example.com:"
         " 550 5.1.1 User unknown",
         "[OK] mx1.example.com [192.0.2.1]: refuses relaying to test@example.net:"
-        " 554 5.7.1 Relay access denied (1.500s)",
-        "[OK] mx1.example.com [192.0.2.1]: STARTTLS not used",
+        " 554 5.7.1 Relay access denied (1.500 s)",
+        "[OK] mx1.example.com [192.0.2.1]: STARTTLS not offered",
         "[OK] mx2.example.com [192.0.2.2]: greets: 220 mx.example.com ESMTP",
         "[OK] mx2.example.com [192.0.2.2]: accepts valid user valid.email@example.com:"
         " 250 2.1.5 Ok",
         "[OK] mx2.example.com [192.0.2.2]: refuses unknown user invalid@example.com:"
         " 550 5.1.1 User unknown",
-        "[CRITICAL] mx2.example.com [192.0.2.2]: accepts relaying to test@example.net:"
-        " 250 2.1.5 Ok (expected 5.7.x,5.1.x,5.4.1) [relay-accepted]",
-        "[OK] mx2.example.com [192.0.2.2]: STARTTLS not used",
+        "[OK] mx2.example.com [192.0.2.2]: STARTTLS not offered",
         "mx1.example.com [192.0.2.1]: from 192.0.2.99 as monitor.example,"
-        " smtp.test@monitor.example: connect 0.004s, banner 0.013s, rcpt_relay 1.500s",
+        " smtp.test@monitor.example: connect 4.0 ms, banner 13 ms,"
+        " rcpt_relay 1.500 s, rset 9.000 s",
         "mx2.example.com [192.0.2.2]: from 192.0.2.99 as monitor.example,"
         " smtp.test@monitor.example:",
     ]
@@ -64,23 +66,22 @@ def _said(*visits: Visit, verbose: int = 1, **more: Any) -> list[str]:
             "[OK] mx1.example.com [192.0.2.1]: defers relaying to test@example.net:"
             " 454 4.7.1 Relay access denied (deferred, not refused for good)",
         ),
-        # The id is that of the finding that speaks for it on line 1.
         (
             {"valid": GONE, "unknown": GONE},
-            "[WARNING] mx1.example.com [192.0.2.1]: unknown user invalid@example.com untested,"
-            " the valid user got the same refusal: 550 5.1.1 mailbox unavailable"
-            " [valid-refused]",
+            "[WARNING] mx1.example.com [192.0.2.1]: leaves unknown user invalid@example.com"
+            " untested, the valid user got the same refusal: 550 5.1.1 mailbox unavailable"
+            " [unknown-inconclusive]",
         ),
         (
             {"tls": NO_HANDSHAKE, "mail": TLS_ONLY, **NOBODY},
-            "[WARNING] mx1.example.com [192.0.2.1]: MAIL FROM smtp.test@monitor.example"
+            "[WARNING] mx1.example.com [192.0.2.1]: leaves MAIL FROM smtp.test@monitor.example"
             " untested without TLS: 530 5.7.0 Must issue a STARTTLS command first"
             " [starttls-broken]",
         ),
         (
             {"tls": NO_HANDSHAKE, **to_everyone(TLS_ONLY)},
-            "[WARNING] mx1.example.com [192.0.2.1]: unknown user invalid@example.com untested,"
-            f" the valid user got the same refusal: {TLS_ONLY} [starttls-broken]",
+            "[WARNING] mx1.example.com [192.0.2.1]: leaves unknown user invalid@example.com"
+            f" untested without TLS: {TLS_ONLY} [starttls-broken]",
         ),
         ({"local_address": ""}, "mx1.example.com [192.0.2.1]: no connection"),
     ],
@@ -91,7 +92,7 @@ def test_v_says_what_line_1_leaves_out(changes: dict[str, Any], line: str) -> No
 
 def test_v_says_which_cipher_was_agreed_on_and_how_long_it_took() -> None:
     said = _said(at(tls=UNDER_TLS, seconds={"starttls": 0.25}))
-    assert "[OK] mx1.example.com [192.0.2.1]: TLSv1.3 TLS_AES_256 (0.250s)" in said
+    assert "[OK] mx1.example.com [192.0.2.1]: agrees on TLSv1.3 TLS_AES_256 (250 ms)" in said
 
 
 def test_v_says_that_a_domain_has_no_mx() -> None:
@@ -131,17 +132,17 @@ def test_vv_shows_one_dialogue_after_the_other() -> None:
     hello = (
         DialogueLine(0.0, "*", "connect to 192.0.2.1 port 25"),
         DialogueLine(0.0126, "S", "220 mx.example.com ESMTP"),
-        DialogueLine(0.013, "C", "MAIL FROM:<>"),
+        DialogueLine(0.013, "C", "MAIL FROM:(null sender)"),
     )
     visits = at(dialogue=hello), at("192.0.2.2", dialogue=hello[1:])
     assert _said(*visits, verbose=2)[-7:] == [
         "dialogue with mx1.example.com [192.0.2.1]",
         "0.000s *: connect to 192.0.2.1 port 25",
         "0.013s S: 220 mx.example.com ESMTP",
-        "0.013s C: MAIL FROM:",
+        "0.013s C: MAIL FROM:(null sender)",
         "dialogue with mx2.example.com [192.0.2.2]",
         "0.013s S: 220 mx.example.com ESMTP",
-        "0.013s C: MAIL FROM:",
+        "0.013s C: MAIL FROM:(null sender)",
     ]
     assert not any("dialogue" in line for line in _said(*visits, verbose=1))
 
@@ -149,7 +150,7 @@ def test_vv_shows_one_dialogue_after_the_other() -> None:
 def test_vvv_shows_dns_tls_and_the_certificate() -> None:
     hosts = (
         MX1._replace(addresses=("192.0.2.1", "2001:db8::1"), canonical_name="host.example.net"),
-        MX2._replace(failure="192.0.2.53 answered SERVFAIL"),
+        MX2._replace(failure="our resolver 192.0.2.53 says SERVFAIL"),
         MX2._replace(name="mx3.example.com", preference=30),
     )
     said = _said(
@@ -158,7 +159,7 @@ def test_vvv_shows_dns_tls_and_the_certificate() -> None:
     assert said[-6:] == [
         "DNS: example.com: MX",
         "DNS: mx1.example.com is host.example.net (preference 10): 192.0.2.1, 2001:db8::1",
-        "DNS: mx2.example.com (preference 20): 192.0.2.53 answered SERVFAIL",
+        "DNS: mx2.example.com (preference 20): our resolver 192.0.2.53 says SERVFAIL",
         "DNS: mx3.example.com (preference 30): no address",
         "TLS: mx1.example.com [192.0.2.1]: TLSv1.3 TLS_AES_256",
         "certificate: mx1.example.com [192.0.2.1]: CN=mx1.example.com, issued by CN=Some CA,"
@@ -186,7 +187,7 @@ def test_hostile_text_is_harmless_in_every_line() -> None:
     hostile = at(
         "192.0.2.1",
         f"mx.{HARMFUL}.example",
-        **to_everyone(f"550 5.1.1 {HARMFUL}"),
+        **to_everyone(f"554 5.3.0 {HARMFUL}"),
         greeting=f"220 {HARMFUL}",
         dialogue=(DialogueLine(0.1, "S", HARMFUL),),
         seconds={"banner": 0.1},
@@ -197,6 +198,15 @@ def test_hostile_text_is_harmless_in_every_line() -> None:
     assert [line.count("|") for line in lines] == [1] + [0] * (len(lines) - 1)
     assert "warning: removed illegal characters" not in "".join(lines)
     assert "refuses everyone alike" in lines[0]
+
+
+def test_the_long_output_is_bounded_and_what_is_left_out_is_counted() -> None:
+    line = "a" * 1023  # 1 KiB with its line feed
+    fitting = [line] * (MAX_OCTETS // 1024)
+    assert bounded(fitting) == fitting
+    assert bounded([*fitting, "b"]) == [*fitting, "(+1 more lines)"]
+    assert bounded([*fitting, *["b"] * 250]) == [*fitting, "(+250 more lines)"]
+    assert bounded([]) == []
 
 
 # --- of a process -------------------------------------------------------------------------------
@@ -212,14 +222,14 @@ def test_the_labels_of_the_perfdata_are_a_contract(offers_tls: Script) -> None:
         result = run_domain(nameserver.endpoint, server.port, "--deliver")
     assert list(result.perfdata) == [
         *("time", "dns", "connect", "banner", "ehlo", "starttls", "mail"),
-        *("rcpt_valid", "rcpt_unknown", "rcpt_relay", "data", "message", "quit"),
+        *("rcpt_valid", "rcpt_unknown", "rcpt_relay", "data", "message", "quit", "rset"),
     ]
     assert 0 < result.perfdata["connect"].seconds < result.perfdata["time"].seconds < 10
 
 
 def test_a_step_never_reached_has_no_label() -> None:
     result, _ = check(Script())
-    assert list(result.perfdata) == [*LABELS, "quit"]
+    assert list(result.perfdata) == [*LABELS, "quit", "rset"]
     result, _ = check(Script(mail="550 No"))
     assert list(result.perfdata) == [*LABELS[:5], "quit"]
 
@@ -247,9 +257,9 @@ def test_the_output_at_verbosity_0() -> None:
     with SmtpServer(Script()) as server:
         result = run_at(server.port)
     assert masked(result.stdout) == (
-        "SMTP_BORDER OK - 127.0.0.1 accepts valid.email@example.com, refuses unknown users and"
-        " relaying | time=Ns;;;0 connect=Ns;;;0 banner=Ns;;;0 ehlo=Ns;;;0 mail=Ns;;;0"
-        " rcpt_valid=Ns;;;0 rcpt_unknown=Ns;;;0 rcpt_relay=Ns;;;0 quit=Ns;;;0\n"
+        "SMTP_BORDER OK - example.com: 127.0.0.1 accepts valid.email@example.com, refuses unknown"
+        " users and relaying | time=Ns;;;0 connect=Ns;;;0 banner=Ns;;;0 ehlo=Ns;;;0 mail=Ns;;;0"
+        " rcpt_valid=Ns;;;0 rcpt_unknown=Ns;;;0 rcpt_relay=Ns;;;0 quit=Ns;;;0 rset=Ns;;;0\n"
     )
 
 

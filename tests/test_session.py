@@ -239,7 +239,7 @@ def test_the_dialogue_is_kept_where_it_is_asked_for(kept: bool) -> None:
     assert said == (
         [
             "S: 220 mx.example.com ESMTP",
-            "C: MAIL FROM:",
+            "C: MAIL FROM:(null sender)",
             "S: 250 2.1.0 Ok",
             "C: QUIT",
             "S: 221 2.0.0 Bye",

@@ -583,7 +583,7 @@ def test_line_1_has_400_characters_at_most_and_never_cuts_what_matters(
     state = str(check.state).upper()
     assert len(line) <= LINE_LIMIT
     assert line.startswith(f"SMTP_BORDER {state} - {'d' * domain}: ")
-    if state != "OK" and domain < 100:
+    if state != "OK":
         assert re.search(r" \[[a-z-]+\]", line)
 
 
@@ -605,3 +605,15 @@ def test_line_1_has_400_characters_at_most_and_counts_what_it_leaves_out(
     findings = sum(digit != "5" for _, _, digit in visits)
     if findings:
         assert said + int(unsaid[1] if unsaid else 0) == findings
+
+
+def test_an_address_whose_finding_is_known_claims_nothing() -> None:
+    down = at(
+        "192.0.2.2", failure=REFUSED_CONNECTION, others_answer=True, **unreached("greeting", "ehlo")
+    )
+    down = down._replace(replies={}, local_address="")
+    settings = SETTINGS._replace(known=("unreachable",))
+    assert line_1(found(at(), down, settings=settings)) == (
+        "SMTP_BORDER OK - example.com: mx1.example.com [192.0.2.1] accepts"
+        " valid.email@example.com, refuses unknown users and relaying"
+    )

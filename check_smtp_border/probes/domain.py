@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from check_smtp_border.border.facts import MailDomain, MailHost, NotVisited, Publication, Survey
-from check_smtp_border.names import Family, canonical_address, family_of, is_private, listed
+from check_smtp_border.names import (
+    Family,
+    canonical_address,
+    family_of,
+    is_loopback,
+    is_private,
+    listed,
+)
 from check_smtp_border.settings import Settings
 from check_smtp_border.verdict import OF_THIS_SIDE, Finding, Level, Place, Verdict
 
@@ -46,10 +53,12 @@ def judge(survey: Survey, settings: Settings) -> Iterator[Verdict]:
     if not domain or any(host.addresses for host in hosts):
         for host in hosts:
             yield _host(host, survey, settings)
-    private = [one for host in hosts for one in host.addresses if is_private(one) and domain]
-    if private:
-        text = f"{listed(private)}: private, strangers cannot reach it"
-        yield Verdict(Level.OK, Place(settings.domain), text)
+    addresses = [address for host in hosts for address in host.addresses if domain]
+    for kind, what in ((is_private, "private"), (is_loopback, "this host itself")):
+        kept = list(filter(kind, addresses))
+        if kept:
+            text = f"{listed(kept)}: {what}, strangers cannot reach it"
+            yield Verdict(Level.OK, Place(settings.domain), text)
     for fact in survey.not_visited:
         yield _not_visited(fact, survey, settings)
 
@@ -72,8 +81,9 @@ def _domain(domain: MailDomain, settings: Settings) -> Verdict:
         finding = "no-mail-host"
         implicit = domain.publication is Publication.IMPLICIT_MX
         names = listed([_with_bogus(host) for host in domain.hosts if host.name != "."])
-        text = "no MX and no address" if implicit else "no MX host has an address"
-        text += f" ({names})" if names and not implicit else ""
+        bogus = " that strangers can reach" if any(host.bogus for host in domain.hosts) else ""
+        text = ("no MX and no address" if implicit else "no MX host has an address") + bogus
+        text += f" ({names})" if names and (bogus or not implicit) else ""
     else:
         records = ", ".join(f"{host.preference} {host.name}" for host in domain.hosts)
         text = f"MX {records}"

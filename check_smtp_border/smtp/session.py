@@ -206,7 +206,7 @@ class Session:
             self._expect_silence()
         with self._timed(key), self._doing(Stage.REPLY):
             line = verb + argument
-            self._send(line.encode("ascii") + b"\r\n", line)
+            self._send(line.encode("ascii") + b"\r\n", line.replace("<>", "(null sender)"))
             return self._read_reply()
 
     def _send(self, data: bytes, words: str) -> None:

@@ -45,7 +45,7 @@ def test_every_reply_is_awaited_before_the_next_command() -> None:
     slow = {
         step: after(0.05, getattr(Script(), step))
         for step in Script._fields
-        if step not in ("users", "connect", "starttls", "greeting")
+        if step not in ("users", "connect", "starttls", "greeting", "ends")
     }
     teaser = (b"220-mx.example.com\r\n", after(0.2, "220 mx.example.com"))
     result, (session,) = check(Script(greeting=teaser, **slow), "--deliver")

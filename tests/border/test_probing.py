@@ -55,7 +55,7 @@ def test_a_probe_shows_its_facts_and_its_dialogue(room: Any) -> None:
         *("pretend", ("250",), "", ""),
     )
     assert showed.seconds is not None
-    assert "MAIL FROM:" in [line.text for line in showed.dialogue]
+    assert "MAIL FROM:(null sender)" in [line.text for line in showed.dialogue]
 
 
 def test_a_probe_whose_control_is_not_met_asks_nothing(room: Any) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 import trustme
 
-from check_smtp_border.options import parser
+from check_smtp_border.parser import parser
 from check_smtp_border.probes import TIMED
 from tests.real import machine
 from tests.real.border import USERS, ZONE

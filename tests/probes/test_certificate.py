@@ -115,3 +115,12 @@ def test_each_name_of_an_address_is_verified_and_the_fifth_is_a_note() -> None:
     assert [one.text for one in verdicts if one.untested] == [
         "certificate not verified for mx5.example.com: too many names at one address"
     ]
+
+
+def test_the_days_stand_on_the_line_of_a_good_border() -> None:
+    (verdict,) = judged("certificate", visited(tls=under_tls()), certificate_days=(14, 7))
+    assert verdict.claim == ("shows", "show", "a certificate valid for 60 days")
+    (verdict,) = judged(
+        "certificate", visited(tls=under_tls(days_left=1.5)), certificate_days=(0, None)
+    )
+    assert verdict.claim == ("shows", "show", "a certificate valid for 1 day")

@@ -191,3 +191,62 @@ def test_addresses_beyond_the_limit_are_a_warning() -> None:
     verdict = of_not_visited(NotVisited("too-many-addresses", ("192.0.2.1",)), any_visited=True)
     assert (verdict.level, verdict.finding) == (WARNING, "too-many-addresses")
     assert verdict.text == "1 IPv4 address not visited: the border has too many"
+
+
+# --- addresses that no stranger can reach ---------------------------------------------------------
+
+
+def test_a_bogus_address_beside_others_is_a_warning() -> None:
+    bogus = MX2._replace(addresses=("192.0.2.2",), bogus=("169.254.1.1",))
+    for host in (bogus, bogus._replace(addresses=())):
+        verdict = of_host(host)
+        assert (verdict.level, verdict.finding) == (WARNING, "mx-bogus-address")
+        assert verdict.text == (
+            "MX mx2.example.com [169.254.1.1] has an address that no stranger can reach"
+        )
+
+
+def test_bogus_addresses_alone_are_no_mail_host() -> None:
+    bogus = ("169.254.1.1", "224.0.0.1", "::", "fe80::1")
+    verdict = of_domain(Publication.MX, MX2._replace(bogus=bogus))
+    assert (verdict.level, verdict.finding) == (CRITICAL, "no-mail-host")
+    assert "(mx2.example.com [169.254.1.1, 224.0.0.1, :: (+1 more)])" in verdict.text
+    implicit = MailHost("example.com", bogus=("169.254.1.1",))
+    verdict = of_domain(Publication.IMPLICIT_MX, implicit)
+    assert (verdict.level, verdict.finding) == (CRITICAL, "no-mail-host")
+    assert "example.com [169.254.1.1]" in verdict.text
+
+
+def test_a_named_host_with_bogus_addresses_alone_is_not_found() -> None:
+    verdict = of_host(MX2._replace(bogus=("169.254.1.1",)), by_mx=False, any_visited=False)
+    assert (verdict.level, verdict.finding) == (UNKNOWN, "host-not-found")
+    assert "strangers cannot reach it" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("10.0.0.1", "10.0.0.1: private, strangers cannot reach it"),
+        ("fd00::1", "fd00::1: private, strangers cannot reach it"),
+        ("127.0.0.1", "127.0.0.1: this host itself, strangers cannot reach it"),
+    ],
+)
+def test_private_and_loopback_addresses_are_visited_with_a_note(address: str, words: str) -> None:
+    host = MailHost("mx1.example.com", 10, (address,))
+    domain = MailDomain("example.com", Publication.MX, (host,))
+    *_, note = judged("domain", Survey(domain, (host,), (visited(address),)))
+    assert (note.level, note.finding, note.text) == (OK, "", words)
+    # An address that the operator gave himself needs no note.
+    verdicts = judged("domain", Survey(None, (host,), (visited(address),)))
+    assert not any("strangers" in one.text for one in verdicts)
+
+
+@pytest.mark.parametrize(("any_visited", "level"), [(True, WARNING), (False, UNKNOWN)])
+def test_a_failure_of_this_host_is_unknown_unless_another_was_visited(
+    any_visited: bool, level: Level
+) -> None:
+    fact = NotVisited("local-failure", ("192.0.2.1",), "too many open files")
+    verdict = of_not_visited(fact, any_visited=any_visited)
+    assert (verdict.level, verdict.finding) == (level, "local-failure")
+    assert verdict.text.startswith("1 IPv4 address not visited: this host cannot connect")
+    assert "too many open files" in verdict.text

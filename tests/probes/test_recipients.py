@@ -369,3 +369,163 @@ def test_only_a_refusal_that_proves_something_is_ok(
     if answer.completed:
         assert (verdict.level, verdict.finding) == (CRITICAL, f"{recipient.value}-accepted")
     assert bool(verdict.claim) is (verdict.level is OK)
+
+
+# --- the valid user refused in words that say why ----------------------------------------------
+
+
+@pytest.mark.parametrize("relay", [None, "554 5.7.1 Relay access denied", "550 5.1.1 User unknown"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("554 5.7.1 Relay access denied", "550 relay not permitted", "550 relaying not allowed"),
+        *("454 4.7.1 Relay access denied", "451 Relaying denied"),
+    ],
+)
+def test_a_valid_user_refused_in_relay_words_is_a_domain_that_is_not_known(
+    text: str, relay: str | None
+) -> None:
+    verdict = judge("valid", visited(valid=text, relay=relay))
+    assert (verdict.level, verdict.finding) == (CRITICAL, "valid-refused")
+    assert verdict.text == "does not take mail for example.com"
+
+
+def test_a_domain_that_is_not_known_names_who_could_not_be_tested() -> None:
+    verdicts = judged("recipients", visited(**to_everyone("454 4.7.1 Relay access denied")))
+    assert verdicts[0].words() == (
+        "does not take mail for example.com: 454 4.7.1 Relay access denied"
+        " (relaying and unknown users could not be tested)"
+    )
+    assert all("valid-refused" in one.covered_by for one in verdicts[1:])
+
+
+@pytest.mark.parametrize("text", ["451 relay busy", "451 relay lookup timed out", "550 suspended"])
+def test_other_words_with_relay_in_them_are_no_unknown_domain(text: str) -> None:
+    assert "does not take mail for" not in judge("valid", visited(valid=text)).text
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "finding", "deed"),
+    [
+        ("550 5.1.1 User unknown", CRITICAL, "valid-refused", "refuses"),
+        ("550 No such user here", CRITICAL, "valid-refused", "refuses"),
+        ("450 4.1.1 User unknown", WARNING, "valid-deferred", "defers"),
+    ],
+)
+def test_a_valid_user_who_is_unknown_is_known_by_the_words(
+    text: str, level: Level, finding: str, deed: str
+) -> None:
+    for changes in ({}, {"unknown": text}):
+        verdict = judge("valid", visited(valid=text, **changes))
+        assert (verdict.level, verdict.finding) == (level, finding)
+        assert verdict.text == f"{deed} valid user valid.email@example.com as unknown"
+        assert verdict.remarks[0] == "see --valid-user"
+    for changes in ({"relay": text}, {"relay": text, "unknown": text}):
+        verdict = judge("valid", visited(valid=text, **changes))
+        assert (verdict.level, verdict.finding) == (level, finding)
+        assert verdict.text == "does not take mail for example.com"
+
+
+def test_two_reasons_behind_one_code_are_two_refusals() -> None:
+    seen = visited(valid="550 Unrouteable address", relay="550 relay not permitted")
+    assert "tested" not in judge("valid", seen).words()
+    assert judge("relay", seen).level is OK
+
+
+# --- 421 ---------------------------------------------------------------------------------------
+
+
+def test_421_to_everybody_who_could_be_asked_defers_everyone() -> None:
+    all_421 = to_everyone("421 4.7.0 Too many connections")
+    for changes, remarks in [
+        (all_421, ("relaying and unknown users could not be tested",)),
+        (
+            {**all_421, "relay": None},
+            ("unknown users could not be tested", "relaying not asked"),
+        ),
+        ({**all_421, "unknown": None, "relay": None}, ("relaying and unknown users not asked",)),
+    ]:
+        verdict = judge("valid", visited(**changes))
+        assert (verdict.level, verdict.finding) == (WARNING, "client-refused")
+        assert verdict.text.startswith("defers everyone alike")
+        assert verdict.remarks == remarks
+
+
+@pytest.mark.parametrize("text", ["450 4.7.1 Later", "550 5.3.0 No"])
+def test_one_recipient_alone_is_not_everybody_unless_the_server_left(text: str) -> None:
+    verdict = judge("valid", visited(valid=text, unknown=None, relay=None))
+    assert verdict.finding in ("valid-refused", "valid-deferred")
+
+
+# --- inconclusive --------------------------------------------------------------------------------
+
+
+def test_what_proves_nothing_for_both_is_said_once() -> None:
+    blocked = visited(unknown=BLOCKED, relay=BLOCKED)
+    _, unknown, relay = judged("recipients", blocked)
+    assert unknown.covered_by == ()
+    assert unknown.text == (
+        "gives no proof for unknown user invalid@example.com and relaying to test@example.net,"
+        " client blocked"
+    )
+    assert relay.covered_by == ("unknown-inconclusive",)
+    _, unknown, relay = judged("recipients", visited(unknown=BLOCKED, relay=GREYLISTED_FOR_GOOD))
+    assert unknown.covered_by == relay.covered_by == ()
+
+
+GREYLISTED_FOR_GOOD = BESIDE_THE_POINT["greylisting"]
+
+# How stock servers refuse an unknown user, and relaying.
+STOCK = {
+    "Postfix": (
+        "550 5.1.1 User unknown in local recipient table",
+        "454 4.7.1 test@example.net: Relay access denied",
+    ),
+    "Exim": ("550 Unrouteable address", "550 relay not permitted"),
+    "Exchange": (
+        "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
+        "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain",
+    ),
+    "sendmail": ("550 5.1.1 invalid@example.com... User unknown", "550 5.7.1 Relaying denied"),
+    "OpenSMTPD": ("550 Invalid recipient: invalid@example.com", "550 Invalid recipient"),
+    "OpenSMTPD, expanded": (
+        "524 5.2.4 Mailing list expansion problem: invalid@example.com",
+        "550 Invalid recipient: test@example.net",
+    ),
+    "James": (
+        "550 5.1.1 Unknown user: invalid@example.com",
+        "550 5.7.1 Requested action not taken: relaying denied",
+    ),
+    "hMailServer": ("550 Unknown user", "530 SMTP authentication is required."),
+}
+
+
+@pytest.mark.parametrize("user", ["postmaster", "Abuse", "valid.email"])
+@pytest.mark.parametrize("server", STOCK)
+def test_stock_servers_are_proof_whoever_is_the_valid_user(server: str, user: str) -> None:
+    unknown, relay = STOCK[server]
+    seen = visited(unknown=unknown, relay=relay)
+    verdicts = judged("recipients", seen, valid_user=f"{user}@example.com")
+    assert [(one.level, one.finding) for one in verdicts] == [(OK, "")] * 3
+
+
+@pytest.mark.parametrize("user", ["postmaster", "ABUSE"])
+@pytest.mark.parametrize("text", ["550 5.7.1 Access denied", "550 Sorry", "554 5.7.1 Rejected"])
+@pytest.mark.parametrize("recipient", ["unknown", "relay"])
+def test_a_mailbox_that_is_exempt_from_checks_is_no_control(
+    recipient: str, text: str, user: str
+) -> None:
+    exempt = {"valid_user": f"{user}@example.com"}
+    seen = visited(**{recipient: text})
+    verdict = judge(recipient, seen, **exempt)
+    assert (verdict.level, verdict.finding) == (WARNING, f"{recipient}-inconclusive")
+    assert verdict.remarks == ("give a mailbox of your own as ADDRESS",)
+    # The operator's own pattern outranks that.
+    pattern = {f"expect_{recipient}": ("5",)}
+    assert judge(recipient, seen, **exempt, **pattern).level is OK
+
+
+def test_a_refusal_for_an_exempt_mailbox_may_be_temporary_or_an_acceptance() -> None:
+    exempt = {"valid_user": "postmaster@example.com"}
+    accepted = visited(unknown="250 Ok")
+    assert judge("unknown", accepted, **exempt).finding == "unknown-accepted"

@@ -166,3 +166,20 @@ def test_tls_needed_where_it_is_not_to_be_used_is_a_refused_mail() -> None:
     assert (verdict.level, verdict.finding) == (CRITICAL, "mail-refused")
     assert verdict.covered_by == ()
     assert "(see --no-starttls)" in verdict.words()
+
+
+# --- XCLIENT -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keywords", [(), ("SIZE",), ("XCLIENT2",), ("XFORWARD", "STARTTLS")])
+def test_other_keywords_are_no_xclient(keywords: tuple[str, ...]) -> None:
+    assert said("session", visited(keywords=keywords)) == [(OK, "")]
+
+
+@pytest.mark.parametrize("others_answer", [True, False])
+def test_xclient_offered_to_strangers_is_critical(others_answer: bool) -> None:
+    seen = visited(keywords=("SIZE", "XCLIENT"), others_answer=others_answer)
+    assert said("session", seen) == [(OK, ""), (CRITICAL, "xclient-offered")]
+    assert judged("session", seen)[1].text == (
+        "offers XCLIENT to strangers: they can pretend to come from any address"
+    )

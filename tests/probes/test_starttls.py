@@ -77,3 +77,53 @@ def test_failed_tls_says_where_no_mail_is_taken_without_it(tls: Tls) -> None:
 def test_the_dialogue_of_vvv_names_version_and_cipher() -> None:
     (verdict,) = judged("starttls", visited(tls=UNDER_TLS))
     assert verdict.details == ("TLS: mx1.example.com [192.0.2.1]: TLSv1.3 TLS_AES_256",)
+
+
+@pytest.mark.parametrize(
+    ("version", "obsolete"),
+    [("TLSv1.3", False), ("TLSv1.2", False), ("TLSv1.1", True), ("TLSv1", True), ("SSLv3", True)],
+)
+def test_obsolete_tls_is_a_finding_where_tls_is_demanded_and_else_a_note(
+    version: str, obsolete: bool
+) -> None:
+    seen = visited(tls=UNDER_TLS._replace(version=version))
+    finding = (WARNING, "tls-obsolete") if obsolete else (OK, "")
+    assert said("starttls", seen) == [(OK, "")]
+    assert said("starttls", seen, tls=TlsUse.DEMANDED) == [finding]
+    (verdict,) = judged("starttls", seen)
+    forbidden = ", which RFC 8996 forbids" if obsolete else ""
+    assert verdict.words() == f"agrees on {version} TLS_AES_256{forbidden}"
+
+
+@pytest.mark.parametrize(
+    ("tls", "use", "text"),
+    [
+        (Tls(), TlsUse.OFFERED, "STARTTLS not offered"),
+        (None, TlsUse.OFFERED, "STARTTLS not offered"),
+        (None, TlsUse.NEVER, "STARTTLS switched off"),
+    ],
+)
+def test_no_tls_says_whose_wish_that_was(tls: Tls | None, use: TlsUse, text: str) -> None:
+    (verdict,) = judged("starttls", visited(tls=tls), tls=use)
+    assert (verdict.level, verdict.words()) == (OK, text)
+
+
+@pytest.mark.parametrize(("others_answer", "level"), [(True, WARNING), (False, CRITICAL)])
+def test_starttls_deferred_before_anybody_was_asked_is_critical_unless_others_answer(
+    others_answer: bool, level: Level
+) -> None:
+    seen = visited(
+        tls=refused_tls("421 4.7.0 Busy"),
+        others_answer=others_answer,
+        **unreached("valid", "unknown", "relay"),
+    )
+    (verdict,) = judged("starttls", seen)
+    assert (verdict.level, verdict.finding) == (level, "starttls-deferred")
+    assert verdict.words() == "defers STARTTLS: 421 4.7.0 Busy (no recipient could be asked)"
+
+
+def test_the_cause_of_a_broken_handshake_is_no_quote_to_be_cut() -> None:
+    (verdict,) = judged("starttls", visited(tls=NO_HANDSHAKE))
+    assert (verdict.quote, verdict.text) == (
+        *("", f"offers STARTTLS, but it is broken: {NO_HANDSHAKE.error}"),
+    )
