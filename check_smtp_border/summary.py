@@ -48,16 +48,25 @@ class BorderSummary(Summary):
 
     def problem(self, results: Results) -> str:
         """All findings, worst first; equal ones of several addresses are one."""
-        verdicts = _verdicts(results)
-        ranks = urgency(self._settings)
-        worst_first = sorted(
-            verdicts, key=lambda one: (-one.level, ranks.get(one.finding, len(ranks)))
-        )
+        worst_first = self._worst_first(results)
         visited = [seen.place for seen in _visits(results)]
         findings, level = _findings(worst_first), worst_first[0].level
         room = _room(self._settings.domain, len(findings), level)
         texts = [finding.said(room) for finding in _joined(findings, visited, room)]
         return _fit(self._settings.domain, texts, level)
+
+    def findings(self, results: Results) -> list[tuple[Level, str]]:
+        """Each finding for itself, worst first, as line 1 says it; several domains may share it."""
+        found = _findings(self._worst_first(results))
+        visited = [seen.place for seen in _visits(results)]
+        placed = (one._replace(where=_where(one.places, visited)) for one in found)
+        return [(one.verdicts[0].level, one.said(LINE_LIMIT)) for one in placed]
+
+    def _worst_first(self, results: Results) -> list[Verdict]:
+        ranks = urgency(self._settings)
+        return sorted(
+            _verdicts(results), key=lambda one: (-one.level, ranks.get(one.finding, len(ranks)))
+        )
 
     def verbose(self, results: Results) -> list[str]:
         """-v: every verdict, bad ones first, and address; -vv: dialogues; -vvv: DNS and TLS."""

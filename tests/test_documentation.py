@@ -13,6 +13,7 @@ from hypothesis import given
 
 from check_smtp_border.border.facts import FailureKind, Visit
 from check_smtp_border.command_line import settings_from
+from check_smtp_border.many_options import MANY
 from check_smtp_border.parser import parser
 from check_smtp_border.probes import ALWAYS, CATALOGUE, LABELS, findings, opened
 from check_smtp_border.version import __version__
@@ -148,9 +149,14 @@ def test_readme_has_every_option(option: str) -> None:
     "path", ["contrib/icinga2/check_smtp_border.conf", "contrib/icinga2/director-basket.json"]
 )
 def test_the_commands_of_icinga_have_every_option(path: str) -> None:
+    of_the_sweep = [name for option in MANY for name in option.names]
     wanted = [
-        option for option in LONG_OPTIONS if option not in ("--help", "--version", "--verbose")
+        option
+        for option in LONG_OPTIONS
+        if option not in ("--help", "--version", "--verbose", *of_the_sweep)
     ]
+    sweep = text_of(CHECKOUT / "contrib/icinga2/check_smtp_border_sweep.conf")
+    assert [option for option in of_the_sweep if f'"{option}"' not in sweep] == []
     assert [option for option in wanted if f'"{option}"' not in text_of(CHECKOUT / path)] == []
 
 

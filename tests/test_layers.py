@@ -61,9 +61,9 @@ OF_A_ROOM = {
 RESERVED = {
     "cryptography": {"clients.certificate"},
     "dns": {"clients.lookup"},
-    "nagiosplugin": {"cli", "contexts", "summary", "output", "border.resource"},
+    "nagiosplugin": {"cli", "contexts", "summary", "output", "border.resource", "sweep.run"},
     "socket": {"smtp.connection", "clients.system_lookup", "names"},
-    "ssl": {"smtp.tls"},
+    "ssl": {"smtp.tls", "sweep.icinga_api"},
 }
 # What may be used of `socket` without talking: how addresses are written.
 SPELLING = {"inet_pton", "inet_ntop", "AF_INET", "AF_INET6"}
