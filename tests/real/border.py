@@ -51,10 +51,16 @@ class Border(NamedTuple):
         """The options that lead the plugin straight to this listener."""
         return ("-H", self.address, "-p", str(self.port))
 
-    def mailbox(self, user: str) -> list[EmailMessage]:
-        """The messages that lie in the mailbox of `user`, waiting for the first one."""
+    def mailbox(self, user: str, **headers: str) -> list[EmailMessage]:
+        """The messages with these headers in the mailbox of `user`, waiting for the first one."""
         deadline = time.monotonic() + DELIVERY_SECONDS
-        while not (found := list(_messages(self.mail / self.domain / user))):
+        while not (
+            found := [
+                message
+                for message in _messages(self.mail / self.domain / user)
+                if all(message[name] == value for name, value in headers.items())
+            ]
+        ):
             if time.monotonic() > deadline:
                 return []
             time.sleep(0.05)
@@ -100,11 +106,12 @@ def assert_one_finding(status: str, start: str, quote: str, end: str) -> None:
 def assert_message_arrived(border: Border, *, names_recipient: bool = True) -> None:
     """Assert that one test message lies in the valid user's mailbox, and none elsewhere.
 
+    What other tests had delivered there has another author or recipient in its header.
+
     names_recipient: whether this server writes the recipient into `Received` at all.
     """
-    (message,) = border.mailbox(USERS[0])
+    (message,) = border.mailbox(USERS[0], From=TEST_MESSAGE["From"], To=border.valid_user)
     assert {name: str(message[name]) for name in TEST_MESSAGE} == TEST_MESSAGE
-    assert message["To"] == border.valid_user
     assert re.fullmatch(r"<\S+@monitor\.example>", str(message["Message-ID"]))
     assert message["Date"]
     assert border.address in message.get_content()
