@@ -6,7 +6,8 @@ BIN := .venv/bin
 PYTEST_ADDOPTS ?= -n 4 --dist loadgroup
 export PYTEST_ADDOPTS
 # Modules without any I/O: nothing excuses a line of theirs that no test reaches.
-PURE := text names settings arguments verdict headline safety border/facts border/asking border/records border/script probes/* \
+PURE := text names settings arguments verdict headline safety border/facts border/asking \
+    border/records border/script probes/* \
     smtp/reply smtp/reason smtp/reason_table
 DIST ?= dist# where packages go
 space := $() $()
