@@ -48,6 +48,7 @@ bench: .venv/test servers pyz  ## what a run costs, side by side with its rivals
 	@if [ "$$(id -u)" = 0 ] && [ -e /etc/debian_version ]; then \
 	    $(MAKE) deb && dpkg -x $(DIST)/*.deb $(DIST)/debian; fi
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench_sweep
 
 dist: html  ## sdist and wheel, for PyPI and for the packages below
 	rm -f $(DIST)/*.tar.gz $(DIST)/*.whl
