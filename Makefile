@@ -6,13 +6,14 @@ BIN := .venv/bin
 PYTEST_ADDOPTS ?= -n 4 --dist loadgroup
 export PYTEST_ADDOPTS
 # Modules without any I/O: nothing excuses a line of theirs that no test reaches.
-PURE := text names settings arguments verdict safety border/facts border/asking border/records border/script probes/* \
+PURE := text names settings arguments verdict headline safety border/facts border/asking \
+    border/records border/script probes/* \
     smtp/reply smtp/reason smtp/reason_table
 DIST ?= dist# where packages go
 space := $() $()
 comma := ,
 
-.PHONY: help test check lint generate demo bench servers dist deb rpm pyz clean
+.PHONY: help test check lint generate html demo bench servers dist deb rpm pyz clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -35,7 +36,10 @@ lint: .venv/dev  ## ruff and mypy
 	$(BIN)/mypy
 
 generate: .venv/test  ## the files that repeat options and findings
-	$(BIN)/python contrib/generate.py
+	$(BIN)/python -m contrib.generate
+
+html: .venv/test  ## the runbook as one page, docs/runbook.html, with an anchor for each finding
+	$(BIN)/python -m contrib.html docs/runbook.md docs/runbook.html
 
 demo: .venv/test  ## the plugin against good and bad borders on loopback
 	$(BIN)/python -m tests.demo
@@ -46,7 +50,7 @@ bench: .venv/test servers pyz  ## what a run costs, side by side with its rivals
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench_sweep
 
-dist: .venv/test  ## sdist and wheel, for PyPI and for the packages below
+dist: html  ## sdist and wheel, for PyPI and for the packages below
 	rm -f $(DIST)/*.tar.gz $(DIST)/*.whl
 	$(BIN)/python -m build --outdir $(DIST)
 	$(BIN)/python -m twine check --strict $(DIST)/*.tar.gz $(DIST)/*.whl
@@ -83,6 +87,7 @@ servers:
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-clean:  ## remove what the other targets have made
-	rm -rf .venv build dist *.egg-info .coverage* .hypothesis .*_cache
+clean:  ## remove what the other targets have made, the servers of `make test` included
+	rm -rf .venv build dist *.egg-info .coverage* .hypothesis .*_cache docs/runbook.html
+	rm -rf $${REAL_SERVERS:-/var/cache/check_smtp_border}
 	find check_smtp_border tests -name __pycache__ -prune -exec rm -rf {} +

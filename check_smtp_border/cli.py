@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 
 _BACKSTOP_SECONDS = 5  # the alarm rings that long after our own deadline
 
+# {} is the interpreter that lacks it: another one may well have it.
 _LIBRARIES = {
-    "nagiosplugin": "install the Python library nagiosplugin",
-    "dns": "install the Python library dnspython, or give addresses with --hostname",
-    "cryptography": "install the Python library cryptography, or leave out --certificate",
+    "nagiosplugin": "install the library nagiosplugin for {}",
+    "dns": "install the library dnspython for {}, or give addresses with --hostname",
+    "cryptography": "install the library cryptography for {}, or leave out --certificate",
 }
 
 
@@ -73,7 +74,8 @@ def _run(argv: Sequence[str]) -> tuple[list[str], int]:
     except ImportError as error:
         library = (error.name or "").partition(".")[0]
         advice = _LIBRARIES.get(library, "install the plugin again")
-        return _unknown(f"cannot start, {error}: {advice}")
+        python = sys.executable or "this Python"
+        return _unknown(f"cannot start, {error}: {advice.format(python)}")
     from check_smtp_border.output import lines_of
 
     signal.alarm(math.ceil(settings.timeout) + _BACKSTOP_SECONDS)

@@ -1,6 +1,6 @@
 """Write the files that repeat the plugin's options and findings, from where these alone live.
 
-    python contrib/generate.py        (`make generate`)
+    python -m contrib.generate        (`make generate`)
 
 A new file is a function that returns its text, and a row of FILES.
 """
@@ -19,6 +19,8 @@ from argparse_manpage.manpage import Manpage
 from check_smtp_border.many_options import MANY
 from check_smtp_border.parser import parser
 from check_smtp_border.probes import ALWAYS, CATALOGUE, SLOW, TIMED, Entry, findings, opened
+from check_smtp_border.sweep.tally import FINDINGS as OF_A_SWEEP
+from contrib import director, pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = "smtp_border"  # as Icinga's template library names commands: without check_
@@ -203,21 +205,20 @@ def _command(name: str, command: str, of: Iterator[Argument]) -> Iterator[str]:
     yield "\t}"
 
 
-def director_basket() -> str:
-    """The same command for Icinga Director, with a field for every variable.
+def director_basket(packaged: bool = False) -> str:
+    """The same command for Icinga Director, with a field for every variable, templates and sets.
 
     Without any uuid: with one, Director 1.10 refuses the command and doubles the fields.
+    packaged: Icinga has the command already, in its template library.
     """
     variables = {argument.variable: argument for argument in arguments()}
     fields = {
-        str(number): {
-            "varname": variable,
-            "caption": f"SMTP border: {variable[len(COMMAND) + 1 :].replace('_', ' ')}",
-            "description": argument.description,
-            "datatype": f"Icinga\\Module\\Director\\DataType\\DataType{_data_type(argument)}",
-            "format": None,
-            "settings": {"visibility": "visible"} if _data_type(argument) == "String" else {},
-        }
+        str(number): director.data_field(
+            variable,
+            f"SMTP border: {variable[len(COMMAND) + 1 :].replace('_', ' ')}",
+            argument.description,
+            _data_type(argument),
+        )
         for number, (variable, argument) in enumerate(variables.items(), start=1)
     }
     command = {
@@ -232,13 +233,26 @@ def director_basket() -> str:
         "is_string": None,
         "methods_execute": "PluginCheck",
         "object_name": COMMAND,
-        "object_type": "object",
+        "object_type": "external_object" if packaged else "object",
         "timeout": "60",
         "vars": {},
         "zone": None,
     }
-    basket = {"Datafield": fields, "Command": {COMMAND: command}}
+    fields |= director.switches(first=len(fields) + 1)
+    # Icinga's own, which the Director knows only after its kickstart.
+    dummy = {"object_name": "dummy", "object_type": "external_object", "fields": []}
+    external = {"dummy": dummy, **({COMMAND: command} if packaged else {})}
+    commands = {
+        "ExternalCommand": external,
+        **({} if packaged else {"Command": {COMMAND: command}}),
+    }
+    basket = {"Datafield": fields, **commands, **director.templates(COMMAND, fields)}
     return json.dumps(basket, indent=4) + "\n"
+
+
+def packaged_director_basket() -> str:
+    """The basket for hosts where the Debian package has brought the command."""
+    return director_basket(packaged=True)
 
 
 def readme() -> str:
@@ -374,7 +388,7 @@ def _quoted(text: str) -> str:
 
 def _data_type(argument: Argument) -> str:
     """What the Director asks for in its forms."""
-    if argument.set_if_format == "expression":
+    if argument.variable.removeprefix(f"{COMMAND}_") in director.NUMBERS:
         return "Number"
     if argument.set_if is not None:
         return "Boolean"
@@ -397,6 +411,9 @@ FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("contrib/icinga2/check_smtp_border.conf", check_command),
     ("contrib/icinga2/check_smtp_border_sweep.conf", sweep_command),
     ("contrib/icinga2/director-basket.json", director_basket),
+    ("contrib/icinga2/director-basket-packaged.json", packaged_director_basket),
+    ("contrib/graphite/smtp_border.ini", pictures.graphite),
+    ("contrib/grafana/smtp_border.json", pictures.grafana),
     ("contrib/bash-completion/check_smtp_border", bash_completion),
     ("docs/check_smtp_border.1", manual_page),
 )

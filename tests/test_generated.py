@@ -58,11 +58,29 @@ def test_flags_have_a_condition_and_repeatable_options_repeat_their_key() -> Non
 def test_the_basket_has_no_uuid_and_a_field_for_every_variable() -> None:
     basket = json.loads(director_basket())
     assert "uuid" not in director_basket()
-    fields = {field["varname"] for field in basket["Datafield"].values()}
-    assert fields == {argument.variable for argument in arguments()}
     command = basket["Command"]["smtp_border"]
     assert set(command["arguments"]) == {argument.key for argument in arguments()}
-    assert {str(field["datafield_id"]) for field in command["fields"]} == set(basket["Datafield"])
+    names = {int(number): field["varname"] for number, field in basket["Datafield"].items()}
+    fields = [names[field["datafield_id"]] for field in command["fields"]]
+    assert set(fields) == {argument.variable for argument in arguments()}
+    assert len(fields) == len(set(fields))
+
+
+def test_the_director_asks_for_numbers_where_the_plugin_takes_one() -> None:
+    fields = json.loads(director_basket())["Datafield"].values()
+    numbers = {field["varname"] for field in fields if field["datatype"].endswith("Number")}
+    assert numbers == {"smtp_border_port", "smtp_border_timeout", "smtp_border_verbose"}
+
+
+def test_nothing_is_delivered_unasked_by_a_service_set() -> None:
+    """Only the host's mailbox switches on the first set; each other has a variable of its own."""
+    sets = json.loads(director_basket())["ServiceSet"]
+    filters = {name: one["assign_filter"] for name, one in sets.items()}
+    assert filters["SMTP border"] == "host.vars.smtp_border_valid_user=true"
+    assert len(set(filters.values())) == len(sets)
+    options = {argument.variable for argument in arguments()}
+    switches = [text.split(".")[2].partition("=")[0] for text in filters.values()]
+    assert set(switches) & options == {"smtp_border_valid_user"}
 
 
 # --- the manual page ---

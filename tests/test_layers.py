@@ -43,7 +43,7 @@ ACQUISITION = sorted(
 )
 PURE_SMTP = ("smtp", "smtp.reply", "smtp.reason", "smtp.reason_table", "smtp.message")
 PURE = [
-    *("text", "names", "settings", "arguments", "verdict", "safety"),
+    *("text", "names", "settings", "arguments", "verdict", "headline", "safety"),
     *("border.facts", "border.asking", "border.records", "border.script", "probes", *ROOMS),
     *("smtp.reply", "smtp.reason", "smtp.reason_table"),
 ]

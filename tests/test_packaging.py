@@ -131,7 +131,8 @@ def test_a_console_script_without_its_libraries_is_unknown(
     installed_alone: Path, tmp_path: Path, arguments: list[str]
 ) -> None:
     exit_state, output = run(installed_alone, *arguments, cwd=tmp_path)
-    assert_cannot_start(exit_state, output, "nagiosplugin")
+    python_there = installed_alone.parent / "python"
+    assert_cannot_start(exit_state, output, f"install the library nagiosplugin for {python_there}")
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.real import machine
 
 from .daemon import hand_over, with_environment
 
-ADDRESS, PORT = machine.loopback(66), 3306
+PORT = 3306
 MODULES = Path("/usr/share/icingaweb2/modules")
 
 CREATE_DATABASE = """\
@@ -31,7 +33,7 @@ log = "none"
 [director]
 type = "db"
 db = "mysql"
-host = "{ADDRESS}"
+host = "{{address}}"
 port = "{PORT}"
 dbname = "director"
 username = "director"
@@ -48,6 +50,7 @@ resource = "director"
 class Director(NamedTuple):
     """A Director with its database, empty at the start."""
 
+    address: str
     configuration: Path
 
     def __call__(self, *words: str, stdin: str = "") -> str:
@@ -63,16 +66,44 @@ class Director(NamedTuple):
         assert result.returncode == 0, said
         return said
 
+    def fields(self) -> Mapping[int, Mapping[str, str]]:
+        """Variable and description of all fields, by their numbers."""
+        found = self._query(
+            "SELECT JSON_OBJECTAGG(id, JSON_OBJECT('varname', varname, 'description', description))"
+            " FROM director_datafield"
+        )
+        return {int(number): field for number, field in found.items()}
+
+    def rendered(self) -> Mapping[str, str]:
+        """The files that it would deploy, by their paths."""
+        checksum = re.findall(r"\b[0-9a-f]{40}\b", self("config", "render"))[0]
+        found: Mapping[str, str] = self._query(
+            "SELECT JSON_OBJECTAGG(used.file_path, file.content)"  # noqa: S608
+            " FROM director_generated_config_file used"
+            " JOIN director_generated_file file ON file.checksum = used.file_checksum"
+            f" WHERE used.config_checksum = UNHEX('{checksum}')"
+        )
+        return found
+
+    def _query(self, question: str) -> Any:
+        login = (f"--host={self.address}", "--user=director", "--password=director")
+        result = subprocess.run(
+            ["mariadb", "--no-defaults", "-BrN", *login, "director", "--execute", question],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        return json.loads(result.stdout)
+
 
 @contextmanager
-def director() -> Iterator[Director]:
+def director(address: str = machine.loopback(66)) -> Iterator[Director]:
     """Start a database, and set up the Director in it."""
-    machine.require("icingacli", "mariadbd", "mariadb-install-db")
+    machine.require("icingacli", "mariadbd", "mariadb-install-db", "mariadb")
     with machine.open_directory() as directory:
         database, configuration = directory / "database", directory / "icingaweb2"
         for name, text in CONFIGURATION.items():
             (configuration / name).parent.mkdir(parents=True, exist_ok=True)
-            (configuration / name).write_text(text)
+            (configuration / name).write_text(text.format(address=address))
         (configuration / "enabledModules").mkdir()
         for module in ("director", "incubator", "reactbundle"):
             (configuration / "enabledModules" / module).symlink_to(MODULES / module)
@@ -86,11 +117,15 @@ def director() -> Iterator[Director]:
             stderr=subprocess.DEVNULL,
             check=True,
         )
-        listen = (f"--socket={database}/socket", f"--bind-address={ADDRESS}", f"--port={PORT}")
+        listen = (f"--socket={database}/socket", f"--bind-address={address}", f"--port={PORT}")
         start = with_environment(
             "mariadbd", *options, *listen, f"--init-file={directory / 'create.sql'}"
         )
-        with machine.running(start, directory / "log", [(ADDRESS, PORT)]):
-            result = Director(configuration)
+        with machine.running(start, directory / "log", [(address, PORT)]):
+            result = Director(address, configuration)
             result("migration", "run")
+            # What the kickstart asks a running Icinga for.
+            result("zone", "create", "master", "--object_type", "external_object")
+            zone = ("director-global", "--object_type", "external_object", "--is_global", "1")
+            result("zone", "create", *zone)
             yield result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,20 @@ class Nagios(NamedTuple):
         def checked() -> Mapping[str, str] | None:
             entry = self._entry(service)
             return entry if entry.get("has_been_checked") == "1" else None
+
+        return wait_for(f"result of {service}", checked, self.directory / "nagios.log")
+
+    def check(self, host: str, service: str) -> Mapping[str, str]:
+        """Run the check of a service at once; what status.dat tells then."""
+        before = self._entry(service).get("last_check", "0")
+        pipe = self.directory / "nagios.cmd"
+        wait_for("pipe of commands", pipe.exists, self.directory / "nagios.log")
+        now = int(time.time())
+        pipe.write_text(f"[{now}] SCHEDULE_FORCED_SVC_CHECK;{host};{service};{now}\n")
+
+        def checked() -> Mapping[str, str] | None:
+            entry = self._entry(service)
+            return entry if entry.get("last_check", "0") != before else None
 
         return wait_for(f"result of {service}", checked, self.directory / "nagios.log")
 

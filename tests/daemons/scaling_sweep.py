@@ -59,7 +59,7 @@ object Host "borders" {{
   vars.smtp_border_sweep_icinga_key = "{certificates}/{NODE}.key"
 {dictionary}}}
 """.replace(certificates, '" + DataDir + "/certs')
-    services = (SHIPPED / "sweep.conf").read_text(encoding="utf-8")
+    services = (SHIPPED / "smtp_border_sweep.conf").read_text(encoding="utf-8")
     services = re.sub(r"^object Host.*?^}\n", "", services, flags=re.DOTALL | re.MULTILINE)
     idle = "check_interval = 10h\n\tenable_active_checks = false"
     services = services.replace("check_interval = 30m", idle)

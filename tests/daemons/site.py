@@ -37,8 +37,7 @@ class Site(NamedTuple):
 
     def edited(self, example: str, border: str = "good") -> str:
         """A shipped example, edited as its reader would for one of these borders."""
-        text = example.replace("valid.email@example.com", self.borders[border].valid_user)
-        return text.replace("192.0.2.1", self.borders[border].address)
+        return example.replace("valid.email@example.com", self.borders[border].valid_user)
 
 
 @contextmanager
@@ -65,7 +64,10 @@ def published() -> Mapping[str, str | None]:
 
 
 def install_plugin(directory: Path) -> Path:
-    """Make a directory of plugins that every user can read, with ours for Debian's Python."""
+    """Make a directory of plugins that every user can read, with ours for Debian's Python.
+
+    check_tcp is for the way out, check_nrpe for those who ask NRPE.
+    """
     checkout, plugins = directory / "checkout", directory / "plugins"
     shutil.copytree(
         CHECKOUT / "check_smtp_border",
@@ -76,4 +78,7 @@ def install_plugin(directory: Path) -> Path:
     subprocess.run(["/usr/bin/python3", "-m", "compileall", "-q", checkout], check=True)
     plugins.mkdir()
     (plugins / "check_smtp_border").symlink_to(launcher)
+    for other in ("check_tcp", "check_nrpe"):
+        if Path(PLUGINS, other).exists():
+            shutil.copy(Path(PLUGINS, other), plugins)
     return plugins

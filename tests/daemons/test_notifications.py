@@ -83,7 +83,7 @@ def test_icinga_mails_the_whole_output(
         message = message_with("hostile on border is CRITICAL!", outbox, icinga.log)
     assert result.state == CRITICAL
     assert "DOM/user" in result.output
-    assert "$(id) $HOME $USER1$ %s 'a' \"b\" / x=1;2 & done" in result.output
+    assert "_(id) _HOME _USER1_ %s 'a' \"b\" / x=1;2 & done" in result.output
     assert not HTML.search(result.output)
     # Each check has seconds of its own; the mail may be of another one than the result.
     assert timeless(f"Info:    {result.output}\n\nWhen: ") in timeless(message)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import trustme
 
 from tests.real import machine
 from tests.real.border import USERS, ZONE
@@ -16,7 +16,8 @@ from tests.support.plugin import CHECKOUT, CRITICAL, OK, STATES, UNKNOWN, WARNIN
 from tests.support.smtp_server import Script, SmtpServer, hang
 
 from .daemon import hand_over, with_environment
-from .nagios import host, nagios, service
+from .icinga2 import ONE_NODE, icinga2
+from .nagios import nagios
 from .site import PLUGINS, WIDE, WIDE_ADDRESSES, Site
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("daemons")]
@@ -72,8 +73,10 @@ def test_exit_state_and_the_whole_output_arrive(site: Site, border: str, state: 
         status, output = check_nrpe("check_smtp_border")
     assert status == state
     first, *others = output.splitlines()
-    assert re.match(rf"SMTP_BORDER {STATES[state]} - mx\.{border}\.{ZONE} \[.*\|", first)
-    assert re.search(r" \| time=[0-9.]+s;;;0 .* quit=[0-9.]+s;;;0$", first)
+    assert re.match(
+        rf"SMTP_BORDER {STATES[state]} - {border}\.{ZONE}: mx\.{border}\.{ZONE} \[.*\|", first
+    )
+    assert re.search(r" \| time=[0-9.]+s;;;0 .* rset=[0-9.]+s;;;0$", first)
     assert f"dialogue with mx.{border}.{ZONE} [{site.borders[border].address}]" in others
     assert re.fullmatch(r"[0-9.]+s S: 221 2\.0\.0 Bye", others[-1])
 
@@ -91,8 +94,8 @@ def test_the_plugin_ends_before_check_nrpe_gives_up(site: Site) -> None:
         with nrpe(site, quicker):
             status, output = check_nrpe("check_smtp_border", deadline="10:UNKNOWN")
     assert status == CRITICAL
-    line = "SMTP_BORDER CRITICAL - 127.0.0.1: timeout while waiting for the greeting | time="
-    assert output.startswith(line)
+    line = "SMTP_BORDER CRITICAL - example.com: 127.0.0.1 does not answer: timeout while waiting"
+    assert output.startswith(f"{line} for the greeting (1.0 s) [timeout] | time=")
 
 
 def test_every_shipped_deadline_is_above_the_one_before() -> None:
@@ -103,7 +106,7 @@ def test_every_shipped_deadline_is_above_the_one_before() -> None:
     client = [
         int(seconds) for seconds in re.findall(r"/check_nrpe .* -t (\d+):UNKNOWN", NAGIOS_SHIPPED)
     ]
-    assert len(plugin) == len(re.findall("^command", SHIPPED, re.M)) == 2
+    assert len(plugin) == len(re.findall("^command", SHIPPED, re.M)) == 5
     assert max(plugin) + 5 < min(client) <= ENOUGH_SECONDS
 
 
@@ -113,7 +116,7 @@ def test_what_is_no_address_arrives_as_written_and_is_refused(site: Site) -> Non
     with nrpe(site, SHIPPED.replace("valid.email@example.com", written)):
         status, output = check_nrpe("check_smtp_border")
     assert status == UNKNOWN
-    assert f"argument ADDRESS: '{meant}': not a" in output
+    assert f"argument ADDRESS: '{meant.replace('$', '_')}': not a" in output
 
 
 def test_60_addresses_at_vv_keep_line_1_and_its_perfdata(site: Site) -> None:
@@ -125,16 +128,31 @@ def test_60_addresses_at_vv_keep_line_1_and_its_perfdata(site: Site) -> None:
             status, output = check_nrpe("check_smtp_border")
     assert status == OK
     assert len(output) > 65000
-    assert re.search(r" \| time=.* quit=[0-9.]+s;;;0$", output.splitlines()[0])
+    assert re.search(r" \| time=.* rset=[0-9.]+s;;;0$", output.splitlines()[0])
 
 
-def test_nagios_asks_nrpe_by_the_shipped_command(site: Site) -> None:
-    shutil.copy(f"{PLUGINS}/check_nrpe", site.mounts[PLUGINS])
-    objects = host(ADDRESS) + service("outside", "check_smtp_border_nrpe!check_smtp_border")
-    files = {"check_smtp_border.cfg": NAGIOS_SHIPPED, "tests.cfg": objects}
+def test_nagios_asks_nrpe_by_the_shipped_service(site: Site) -> None:
+    asking = (CONTRIB / "nagios" / "smtp_border_nrpe.cfg").read_text(encoding="utf-8")
+    asking = asking.replace("198.51.100.7", ADDRESS)
+    files = {"check_smtp_border.cfg": NAGIOS_SHIPPED, "smtp_border_nrpe.cfg": asking}
     with nrpe(site, site.edited(SHIPPED, "open")), nagios(files, site.mounts) as daemon:
-        result = daemon.result("outside")
+        result = daemon.result("SMTP border")
     assert result["current_state"] == str(CRITICAL)
     assert "accepts relaying to test@example.com" in result["plugin_output"]
     assert result["performance_data"].startswith("time=")
     assert f"dialogue with mx.open.{ZONE}" in result["long_plugin_output"]
+
+
+def test_icinga_asks_nrpe_by_the_shipped_service(site: Site, authority: trustme.CA) -> None:
+    asking = (CONTRIB / "icinga2" / "smtp_border_nrpe.conf").read_text(encoding="utf-8")
+    files = {
+        "node.conf": ONE_NODE,
+        "smtp_border_nrpe.conf": asking.replace("198.51.100.7", ADDRESS),
+    }
+    here = icinga2("tests", machine.loopback(59), authority, files, site.mounts)
+    with nrpe(site, site.edited(SHIPPED, "open")), here as icinga:
+        result = icinga.check("outside.example.net", "smtp-border")
+        assert icinga.services("outside.example.net") == {"smtp-border"}
+    assert result.state == CRITICAL
+    assert "accepts relaying to test@example.com" in result.output
+    assert result.labels[0] == "time"

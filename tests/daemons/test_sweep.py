@@ -20,6 +20,7 @@ from .daemon import wait_for
 from .icinga2 import ONE_NODE, Icinga, assert_valid, icinga2
 from .nagios import Nagios, host, nagios
 from .site import NAMESERVER, Site
+from .test_icinga2 import SATELLITES_ZONES, WIZARDS_ZONES
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("daemons")]
 
@@ -67,7 +68,7 @@ def without_example(text: str) -> str:
 def icinga(site: Site, authority: trustme.CA) -> Iterator[Icinga]:
     here = machine.loopback(70)
     services = configured(
-        without_example(shipped("icinga2/sweep.conf")), here, "${certs}", NODE
+        without_example(shipped("icinga2/smtp_border_sweep.conf")), here, "${certs}", NODE
     ).replace("${certs}", '" + DataDir + "/certs')
     files = {
         "check_smtp_border.conf": shipped("icinga2/check_smtp_border.conf"),
@@ -81,7 +82,7 @@ def icinga(site: Site, authority: trustme.CA) -> Iterator[Icinga]:
 
 
 def test_icinga_finds_no_fault_in_the_shipped_sweep(authority: trustme.CA) -> None:
-    names = ("check_smtp_border.conf", "check_smtp_border_sweep.conf", "sweep.conf")
+    names = ("check_smtp_border.conf", "check_smtp_border_sweep.conf", "smtp_border_sweep.conf")
     files = {"node.conf": ONE_NODE, **{name: shipped(f"icinga2/{name}") for name in names}}
     assert_valid("tests", files, authority)
 
@@ -123,7 +124,7 @@ def without_numbers(text: str) -> str:
 
 def test_a_service_that_icinga_lacks_is_named(site: Site, authority: trustme.CA) -> None:
     """The sweep asks for one domain more than services are applied for."""
-    services = without_example(shipped("icinga2/sweep.conf")).replace(
+    services = without_example(shipped("icinga2/smtp_border_sweep.conf")).replace(
         "in host.vars.smtp_border_domains) {",
         f'in host.vars.smtp_border_domains) {{\n\tignore where domain == "open.{ZONE}"',
     )
@@ -137,7 +138,7 @@ def test_a_service_that_icinga_lacks_is_named(site: Site, authority: trustme.CA)
 
 
 def test_without_an_api_user_nothing_is_submitted(site: Site, authority: trustme.CA) -> None:
-    services = without_example(shipped("icinga2/sweep.conf"))
+    services = without_example(shipped("icinga2/smtp_border_sweep.conf"))
     services = re.sub(r"client_cn = NodeName", 'client_cn = "somebody else"', services)
     with swept(site, authority, services, machine.loopback(72)) as icinga:
         sweep = icinga.check("borders", "smtp-border-sweep")
@@ -148,7 +149,7 @@ def test_without_an_api_user_nothing_is_submitted(site: Site, authority: trustme
 def test_a_certificate_that_was_not_made_by_icingas_authority_is_refused(
     site: Site, authority: trustme.CA
 ) -> None:
-    services = without_example(shipped("icinga2/sweep.conf"))
+    services = without_example(shipped("icinga2/smtp_border_sweep.conf"))
     strange = str(site.certificates.authority)
     here = machine.loopback(73)
     with swept(site, authority, services, here, authority_file=strange) as icinga:
@@ -158,7 +159,7 @@ def test_a_certificate_that_was_not_made_by_icingas_authority_is_refused(
 
 
 def test_services_check_themselves_when_the_sweep_stops(site: Site, authority: trustme.CA) -> None:
-    services = without_example(shipped("icinga2/sweep.conf"))
+    services = without_example(shipped("icinga2/smtp_border_sweep.conf"))
     services = services.replace("check_interval = 30m", "check_interval = 6s")
     services = services.replace("retry_interval = 5m", "retry_interval = 6s")
     with swept(site, authority, services, machine.loopback(74)) as icinga:
@@ -178,7 +179,7 @@ def test_services_check_themselves_when_the_sweep_stops(site: Site, authority: t
 
 def test_a_reload_in_the_middle_loses_no_result(site: Site, authority: trustme.CA) -> None:
     """The sweep runs beside Icinga, for the daemon itself ends what it runs."""
-    services = without_example(shipped("icinga2/sweep.conf"))
+    services = without_example(shipped("icinga2/smtp_border_sweep.conf"))
     here = machine.loopback(75)
     names = [f"n{number}.good.{ZONE}" for number in range(300)]
     dictionary = ['object Host "many" { check_command = "dummy"']
@@ -288,18 +289,19 @@ def test_a_satellite_sweeps_the_domains_of_its_zone(site: Site, authority: trust
     """The master shows what the satellite was told there; it runs nothing itself."""
     here, there = machine.loopback(76), machine.loopback(77)
     services = configured(
-        without_example(shipped("icinga2/sweep.conf")), there, "${certs}", SATELLITE
+        without_example(shipped("icinga2/smtp_border_sweep.conf")), there, "${certs}", SATELLITE
     ).replace("${certs}", '" + DataDir + "/certs')
-    zones = shipped("icinga2/zones/zones.conf").replace("198.51.100.7", there)
+    zones = WIZARDS_ZONES + shipped("icinga2/zones/smtp_border_zones.conf")
+    zones = zones.replace("198.51.100.7", there)
     templates = "zones.d/global-templates"
     on_the_master = {
         "zones.conf": zones,
         f"{templates}/check_smtp_border.conf": shipped("icinga2/check_smtp_border.conf"),
         f"{templates}/sweep_command.conf": shipped("icinga2/check_smtp_border_sweep.conf"),
         f"{templates}/sweep.conf": services,
-        "zones.d/outside/hosts.conf": domains(site, BORDERS),
+        f"zones.d/{SATELLITE}/hosts.conf": domains(site, BORDERS),
     }
-    outside = icinga2(SATELLITE, there, authority, {"zones.conf": zones}, site.mounts)
+    outside = icinga2(SATELLITE, there, authority, {"zones.conf": SATELLITES_ZONES}, site.mounts)
     with outside as satellite, icinga2(MASTER, here, authority, on_the_master, {}) as master:
         wait_for(
             "configuration on the satellite",

@@ -96,3 +96,16 @@ def run_as_nagios(plugin: Sequence[str | Path], *arguments: str) -> Run:
     result = run(*arguments, command=(*AS_NAGIOS, *map(str, plugin)))
     assert_clean(result)
     return result
+
+
+def lost_links(documents: Path) -> list[str]:
+    """The links of the Markdown and HTML files below a directory that lead to no file there."""
+    lost = []
+    for document in sorted({*documents.rglob("*.md"), *documents.rglob("*.html")}):
+        text = document.read_text(encoding="utf-8")
+        for target in re.findall(r'\]\(([^)\s]+)\)|href="([^"]+)"', text):
+            path = "".join(target).partition("#")[0]
+            leads_away = re.match(r"[a-z]+:", path)
+            if not leads_away and not (document.parent / path).exists():
+                lost.append(f"{document.relative_to(documents)}: {path}")
+    return lost

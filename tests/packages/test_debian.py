@@ -17,7 +17,15 @@ from tests.real import machine
 from tests.real.border import ZONE
 from tests.support.plugin import STATES, UNKNOWN
 
-from .conftest import JUDGED, Packages, by_mx, command, installation, run_as_nagios
+from .conftest import (
+    JUDGED,
+    Packages,
+    by_mx,
+    command,
+    installation,
+    lost_links,
+    run_as_nagios,
+)
 
 pytestmark = [
     pytest.mark.real,
@@ -122,6 +130,15 @@ def test_its_manual_page_is_well_formed(packages: Packages, tmp_path: Path) -> N
     page = tmp_path / "usr/share/man/man1/check_smtp_border.1.gz"
     assert "check_smtp_border - look at" in command("lexgrog", page)
     assert "--relay-recipient ADDRESS" in command("man", "--warnings", "-l", page)
+
+
+def test_its_documents_lead_to_each_other(packages: Packages, tmp_path: Path) -> None:
+    command("dpkg-deb", "--extract", packages.debian, tmp_path)
+    documents = tmp_path / "usr/share/doc" / NAME
+    for name in ("README.md", "docs/scaling.md", "docs/runbook.html", "contrib/README.md"):
+        assert (documents / name).is_file()
+    assert lost_links(documents) == []
+    assert (documents / "examples/icinga2/smtp_border.conf").is_file()
 
 
 def test_icinga_has_the_command_in_its_template_library(

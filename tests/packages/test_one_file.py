@@ -56,7 +56,8 @@ def test_days_of_a_certificate_are_unknown_without_cryptography(plugin: Path, si
     result = run_as_nagios((*ALONE, plugin), "-D", "10", *by_mx(site, "good"))
     assert result.state == UNKNOWN
     assert len(result.lines) == 1
-    assert "install the Python library cryptography, or leave out --certificate" in result.stdout
+    advice = "install the library cryptography for /usr/bin/python3, or leave out --certificate"
+    assert advice in result.stdout
 
 
 def test_an_old_python_is_unknown(plugin: Path) -> None:

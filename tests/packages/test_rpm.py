@@ -11,7 +11,15 @@ from check_smtp_border.version import __version__
 from tests.daemons.site import Site
 from tests.real import machine
 
-from .conftest import JUDGED, Packages, by_mx, command, installation, run_as_nagios
+from .conftest import (
+    JUDGED,
+    Packages,
+    by_mx,
+    command,
+    installation,
+    lost_links,
+    run_as_nagios,
+)
 
 pytestmark = [
     pytest.mark.real,
@@ -69,3 +77,11 @@ def test_nagios_may_run_it_and_gets_the_state(installed: Path, site: Site, borde
     modules = ("env", f"PYTHONPATH={installed / MODULES}")
     result = run_as_nagios((*modules, installed / PLUGIN), *by_mx(site, border))
     assert result.state == JUDGED[border], result.stdout
+
+
+def test_its_documents_lead_to_each_other(installed: Path) -> None:
+    (documents,) = installed.glob("usr/share/doc/nagios-plugins-smtp-border*")
+    for name in ("README.md", "docs/scaling.md", "docs/runbook.html", "contrib/README.md"):
+        assert (documents / name).is_file()
+    assert lost_links(documents) == []
+    assert not (documents / "contrib/debian").exists()

@@ -25,10 +25,9 @@ DEBIANS_PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
 def test_a_virtual_environment_of_its_own_judges_a_border(packages: Packages, site: Site) -> None:
     with machine.open_directory() as directory:
-        find_our_wheel = f"PIP_FIND_LINKS={packages.directory / 'dist'}"
         for line in installation("python3 -m venv /opt/check_smtp_border"):
             line = line.replace("/opt", str(directory))
-            command("env", DEBIANS_PATH, find_our_wheel, "sh", "-c", line)
+            command("env", DEBIANS_PATH, "sh", "-c", line, directory=packages.directory)
         plugin = directory / "check_smtp_border" / "bin" / "check_smtp_border"
         metadata = f"check_smtp_border-{__version__}.dist-info/METADATA"
         assert list(plugin.parent.parent.glob(f"lib/python3*/site-packages/{metadata}"))

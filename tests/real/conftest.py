@@ -167,3 +167,11 @@ def validating_resolv_conf(directory: Path, validating_resolver: str) -> Path:
     file = directory / "validating-resolv.conf"
     file.write_text(f"nameserver {RESOLVER}\n")
     return file
+
+
+@pytest.fixture
+def border(request: pytest.FixtureRequest) -> Border:
+    """The border that a test names as `fixture:name`."""
+    fixture, _, name = request.param.partition(":")
+    borders: Mapping[str, Border] = request.getfixturevalue(fixture)
+    return borders[name]
