@@ -6,7 +6,8 @@ BIN := .venv/bin
 PYTEST_ADDOPTS ?= -n 4 --dist loadgroup
 export PYTEST_ADDOPTS
 # Modules without any I/O: nothing excuses a line of theirs that no test reaches.
-PURE := text names settings arguments verdict safety border/facts border/asking border/records border/script probes/* \
+PURE := text names settings arguments verdict headline safety border/facts border/asking \
+    border/records border/script probes/* \
     smtp/reply smtp/reason smtp/reason_table
 DIST ?= dist# where packages go
 space := $() $()
@@ -47,6 +48,7 @@ bench: .venv/test servers pyz  ## what a run costs, side by side with its rivals
 	@if [ "$$(id -u)" = 0 ] && [ -e /etc/debian_version ]; then \
 	    $(MAKE) deb && dpkg -x $(DIST)/*.deb $(DIST)/debian; fi
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench_sweep
 
 dist: html  ## sdist and wheel, for PyPI and for the packages below
 	rm -f $(DIST)/*.tar.gz $(DIST)/*.whl

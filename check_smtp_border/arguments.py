@@ -16,6 +16,10 @@ MAX_ADDRESS_OCTETS = 254  # RFC 5321 4.5.3.1.3: a path of 256 with its angle bra
 MAX_NAME_OCTETS = MAX_ADDRESS_OCTETS - len("postmaster@")  # so that the defaults are addresses
 MAX_TIMEOUT_SECONDS = 3600.0
 MAX_ZONE_OCTETS = 253 - 64  # RFC 1035 2.3.4, behind the nibbles of an IPv6 address
+# The defaults of a run for many domains.
+SECONDS_OF_MANY = 240.0
+CONNECTIONS_PER_HOST, CONNECTIONS = 4, 64
+ICINGA_CERTIFICATES = "/var/lib/icinga2/certs"
 
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -23,6 +27,9 @@ _PATTERN = re.compile(r"[245]|[245][0-9][0-9]|[245]\.[0-9]{1,3}\.([0-9]{1,3}|x)"
 _SECONDS = r"[0-9]{1,6}(?:\.[0-9]{1,6})?"
 _RANGE = re.compile(rf"@?(?:(~|{_SECONDS})?:)?({_SECONDS})?")
 _ADDRESS_LITERAL = re.compile(r"\[(IPv6:)?([0-9A-Fa-f:.]+)\]")
+_RECEIVER = re.compile(r"https://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?")
+_SERVICE = re.compile(r"[^!;\x00-\x1f\x7f]+![^!;\x00-\x1f\x7f]+")
+_MOST_CONNECTIONS = 1000
 _BRACKETED = re.compile(r"\[([^]]*)\](?::(.*))?", re.DOTALL)
 # IDNA 2003 maps these away or onto others, IDNA 2008 keeps them (RFC 5894 7.2).
 _READ_DIFFERENTLY = frozenset("\u00df\u1e9e\u03c2\u200c\u200d")
@@ -212,3 +219,38 @@ def read_seconds(text: str) -> float:
     if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
         raise ValueError(f"write more than 0 and at most {MAX_TIMEOUT_SECONDS:.0f} seconds")
     return seconds
+
+
+def read_path(text: str) -> str:
+    """Return the path of a file, - for standard input."""
+    if not text or "\0" in text:
+        raise ValueError("not a path")
+    return text
+
+
+def read_receiver(text: str) -> str:
+    """Return who is fed: a URL without a path behind it, the path of a pipe, or -."""
+    if "://" not in text:
+        return read_path(text)
+    match = _RECEIVER.fullmatch(text)
+    if not match:
+        raise ValueError("write https://NODE:5665, with the name of its certificate")
+    if match[2]:
+        read_port(match[2])
+    return text.rstrip("/")
+
+
+def read_service(text: str) -> str:
+    """Return the name of a service, `HOST!SERVICE` with {domain} in it."""
+    if not _SERVICE.fullmatch(text):
+        raise ValueError("write HOST!SERVICE, without a semicolon")
+    if "{domain}" not in text:
+        raise ValueError("write {domain} where each domain's name belongs")
+    return text
+
+
+def read_count(text: str) -> int:
+    """Return a number of connections."""
+    if not re.fullmatch("[0-9]{1,4}", text) or not 0 < int(text) <= _MOST_CONNECTIONS:
+        raise ValueError(f"write a number from 1 to {_MOST_CONNECTIONS}")
+    return int(text)

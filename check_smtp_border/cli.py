@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from check_smtp_border.command_line import settings_from
+from check_smtp_border.command_line import asks_for_many, given_in, settings_of
 from check_smtp_border.parser import HelpOrVersion, UsageError
 from check_smtp_border.safety import attempt
 from check_smtp_border.settings import Settings
@@ -25,6 +25,8 @@ from check_smtp_border.text import status_line
 from check_smtp_border.verdict import Level
 
 if TYPE_CHECKING:
+    import argparse
+
     import nagiosplugin
 
 _BACKSTOP_SECONDS = 5  # the alarm rings that long after our own deadline
@@ -60,7 +62,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 def _run(argv: Sequence[str]) -> tuple[list[str], int]:
     """The lines to print, and the exit state."""
     try:
-        settings = settings_from(argv)
+        given = given_in(argv)
+        if asks_for_many(given):
+            return _sweep(given)
+        settings = settings_of(given)
         check = _assemble(settings)
     except UsageError as error:
         return _unknown(str(error))
@@ -76,6 +81,15 @@ def _run(argv: Sequence[str]) -> tuple[list[str], int]:
     signal.alarm(math.ceil(settings.timeout) + _BACKSTOP_SECONDS)
     check()
     return lines_of(check, settings.verbose), check.exitcode
+
+
+def _sweep(given: argparse.Namespace) -> tuple[list[str], int]:
+    """Many domains. Raises UsageError, and ImportError for a library that they need."""
+    from check_smtp_border.arguments import SECONDS_OF_MANY
+    from check_smtp_border.sweep.run import sweep
+
+    signal.alarm(math.ceil(given.timeout or SECONDS_OF_MANY) + 2 * _BACKSTOP_SECONDS)
+    return sweep(given)
 
 
 def _unknown(advice: str) -> tuple[list[str], int]:

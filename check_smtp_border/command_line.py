@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from check_smtp_border import arguments
+from check_smtp_border.many_options import MANY_TITLE
 from check_smtp_border.names import Family, domain_of, family_of, is_below
 from check_smtp_border.options import GROUPS
 from check_smtp_border.parser import UsageError, parser
@@ -21,18 +22,45 @@ _OPTIONS = {option.field: option for _, options in GROUPS for option in options}
 
 def settings_from(argv: Sequence[str]) -> Settings:
     """Return the Settings of `argv`. Raises UsageError, and HelpOrVersion behind their text."""
+    return settings_of(given_in(argv))
+
+
+def given_in(argv: Sequence[str]) -> argparse.Namespace:
+    """Return all values of `argv`, read, and as they were, `words`. Raises as `settings_from`."""
     given = parser().parse_args(argv)
+    given.words = dict(vars(given))
     _read_all(given)
-    _refuse(conflicting_options(given))
+    given.address = given.addresses[0] if given.addresses else None
+    return given
+
+
+def settings_of(given: argparse.Namespace) -> Settings:
+    """Return the Settings of one domain. Raises UsageError."""
+    refuse(_only_for_many(given))
+    refuse(conflicting_options(given))
     settings = with_defaults(given)
-    _refuse(ambiguous_recipients(settings))
-    _refuse(unusable_store(settings))
+    refuse(ambiguous_recipients(settings))
+    refuse(unusable_store(settings))
     return settings
 
 
-def _refuse(wrong: str | None) -> None:
+def asks_for_many(given: argparse.Namespace) -> bool:
+    """Whether the run is a sweep, for many domains."""
+    return len(given.addresses) > 1 or given.file is not None or given.submit is not None
+
+
+def refuse(wrong: str | None) -> None:
+    """Raise UsageError where something is wrong."""
     if wrong:
         raise UsageError(f"{wrong} (see --help)")
+
+
+def _only_for_many(given: argparse.Namespace) -> str | None:
+    """Which option of a sweep was given to a run for one domain."""
+    for option in dict(GROUPS)[MANY_TITLE]:
+        if getattr(given, option.field) is not None:
+            return f"{option.names[0]} is for many domains: give --file too"
+    return None
 
 
 def _read_all(given: argparse.Namespace) -> None:
@@ -61,7 +89,7 @@ def with_defaults(given: argparse.Namespace) -> Settings:
     """Return the Settings of what was given, with the defaults of the rest."""
     valid_user = given.address or given.valid_user
     domain = given.domain or domain_of(valid_user)
-    fqdn = given.fqdn or _node_name()
+    fqdn = given.fqdn or node_name()
     default_sender = f"smtp.test@{fqdn}" if fqdn and not fqdn.startswith("[") else ""
     foreign = "example.net" if is_below(domain, "example.com") else "example.com"
     values = {
@@ -97,6 +125,11 @@ def conflicting_options(given: argparse.Namespace) -> str | None:
     """What is wrong between the options as they were given."""
     if not (given.address or given.valid_user or given.domain):
         return "give ADDRESS, a mailbox that exists, or --domain"
+    return wrong_together(given)
+
+
+def wrong_together(given: argparse.Namespace) -> str | None:
+    """What is wrong between the options, whether one domain is asked for or many."""
     if given.address and given.valid_user and given.address != given.valid_user:
         return "ADDRESS and --valid-user are the same: give one of them"
     if given.use_ipv4 and given.use_ipv6:
@@ -194,7 +227,7 @@ def _tls_use(given: argparse.Namespace) -> TlsUse:
     return TlsUse.DEMANDED if demanded else TlsUse.OFFERED
 
 
-def _node_name() -> str | None:
+def node_name() -> str | None:
     """The name of this host, where it can stand in EHLO."""
     name = os.uname().nodename
     try:

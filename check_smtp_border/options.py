@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 from check_smtp_border import arguments
 from check_smtp_border.border.facts import Recipient
+from check_smtp_border.many_options import MANY, MANY_TITLE
+from check_smtp_border.option import Option
 from check_smtp_border.probes.recipients import DEFAULT_PATTERNS
 from check_smtp_border.settings import Settings
 
 DEFAULTS = Settings._field_defaults
-
-
-class Option(NamedTuple):
-    """One option.
-
-    names: short before long; field: of the Settings, or how command_line.py knows it.
-    metavar: "" for a switch. reader: of its value, raises ValueError; None where the value can
-    only be read together with others. once_each: the same value twice is a mistake.
-    """
-
-    names: tuple[str, ...]
-    field: str
-    help: str
-    metavar: str = ""
-    reader: Callable[[str], Any] | None = None
-    repeatable: bool = False
-    once_each: bool = False
-
-    @property
-    def label(self) -> str:
-        """How complaints name it, as argparse does."""
-        return "/".join(self.names)
 
 
 def _patterns(recipient: Recipient) -> str:
@@ -43,10 +20,11 @@ def _patterns(recipient: Recipient) -> str:
 TARGETS = (
     Option(
         ("ADDRESS",),
-        "address",
-        "recipient that must be accepted; the same as --valid-user",
+        "addresses",
+        "recipient that must be accepted; the same as --valid-user; several are many domains",
         "ADDRESS",
         arguments.read_mailbox,
+        repeatable=True,
     ),
     Option(
         ("--valid-user",),
@@ -232,7 +210,8 @@ OUTPUT = (
     Option(
         ("-t", "--timeout"),
         "timeout",
-        f"budget of the whole run, decimals allowed (default: {DEFAULTS['timeout']:.0f})",
+        f"budget of the whole run, decimals allowed (default: {DEFAULTS['timeout']:.0f}, for many"
+        f" domains {arguments.SECONDS_OF_MANY:.0f})",
         "SECONDS",
         arguments.read_seconds,
     ),
@@ -255,5 +234,6 @@ GROUPS = (
     ("conversation", CONVERSATION),
     ("expectations", EXPECTATIONS),
     ("further probes", PROBES),
+    (MANY_TITLE, MANY),
     ("output", OUTPUT),
 )

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import textwrap
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from check_smtp_border.options import GROUPS, Option
+from check_smtp_border.option import Option
+from check_smtp_border.options import GROUPS
 from check_smtp_border.probes import CATALOGUE, TIMED
 from check_smtp_border.version import __version__
 
@@ -77,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of all groups; values stay the words that they are."""
     result = _Parser(
         prog="check_smtp_border",
-        usage="check_smtp_border [options] [ADDRESS]",
+        usage="check_smtp_border [options] [ADDRESS ...]",
         description="Look at a mail domain's border (its MX hosts) the way a stranger does:\n"
         "unknown users and relaying must be refused, a valid user accepted, at every address of"
         " every MX.",
@@ -110,7 +112,8 @@ def parser() -> argparse.ArgumentParser:
 
 def _add(group: argparse._ArgumentGroup, option: Option) -> None:
     if not option.names[0].startswith("-"):
-        group.add_argument(option.field, metavar=option.metavar, nargs="?", help=option.help)
+        nargs = "*" if option.repeatable else "?"
+        group.add_argument(option.field, metavar=option.metavar, nargs=nargs, help=option.help)
     elif not option.metavar:
         group.add_argument(*option.names, dest=option.field, action="store_true", help=option.help)
     else:
@@ -121,3 +124,12 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
             action="append" if option.repeatable else "store",
             help=option.help,
         )
+
+
+def line_parser(options: Sequence[Option]) -> argparse.ArgumentParser:
+    """Return the parser of one line of --file: ADDRESS and these options."""
+    result = _Parser(allow_abbrev=False, add_help=False)
+    result.add_argument("address", nargs="?")
+    for option in options:
+        result.add_argument(*option.names, dest=option.field)
+    return result

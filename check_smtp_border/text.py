@@ -9,6 +9,7 @@ from __future__ import annotations
 
 NAME = "SMTP_BORDER"
 LINE_LIMIT = 400  # characters of the status line before the perfdata
+LONG_LINE_LIMIT = 1000  # characters of a line of the long output
 QUOTE_LIMIT = 160  # characters of a quoted reply
 SHORT_QUOTE_LIMIT = 80  # of one on line 1, where room is short
 _LONGEST_INPUT = 8192  # nothing that is printed is longer; saves work on floods

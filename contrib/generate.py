@@ -16,8 +16,10 @@ from typing import NamedTuple
 import shtab
 from argparse_manpage.manpage import Manpage
 
+from check_smtp_border.many_options import MANY
 from check_smtp_border.parser import parser
 from check_smtp_border.probes import ALWAYS, CATALOGUE, SLOW, TIMED, Entry, findings, opened
+from check_smtp_border.sweep.tally import FINDINGS as OF_A_SWEEP
 from contrib import director, pictures
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,13 +103,20 @@ class Argument(NamedTuple):
         return f"${self.variable}$"
 
 
-def arguments() -> Iterator[Argument]:
-    """All options that a service can use, in the parser's order; ADDRESS is --valid-user."""
+def arguments(*, many: bool = False) -> Iterator[Argument]:
+    """All options that a service can use, in the parser's order; ADDRESS is --valid-user.
+
+    many: those of the sweep, which takes the domains of a list; its time is a variable of its own.
+    """
+    of_many = {option.field for option in MANY}
+    left_out = {"valid_user", "domain", "deliver"} if many else of_many
     for action in parser()._actions:
-        if not action.option_strings or action.dest in ("help", "version"):
+        if not action.option_strings or action.dest in ("help", "version", *left_out):
             continue
         key = max(action.option_strings, key=len)
-        variable = f"{COMMAND}_{key.lstrip('-').replace('-', '_')}"
+        name = key.lstrip("-").replace("-", "_")
+        own = many and (action.dest in of_many or name in ("timeout", "verbose"))
+        variable = f"{COMMAND}_sweep_{name}" if own else f"{COMMAND}_{name}"
         argument = Argument(key, variable, action.help or "")
         if isinstance(action, argparse._CountAction):
             for level in (1, 2, 3):
@@ -122,30 +131,78 @@ def arguments() -> Iterator[Argument]:
             yield argument._replace(repeat_key=isinstance(action, argparse._AppendAction))
 
 
+MADE = "/* Made by contrib/generate.py from the options of the plugin. */"
+
+# How the sweep gets its list: from the dictionary of the services that it feeds.
+SWEEP = """\
+
+\t// The dictionary of the host becomes the list, unless smtp_border_sweep_file names a file.
+\tenv.SMTP_BORDER_LIST = "$smtp_border_sweep_list$"
+\tvars.smtp_border_sweep_list = {{
+\t\tif (macro("$smtp_border_sweep_file$") != "-") {
+\t\t\treturn ""
+\t\t}
+\t\tvar quoted = (word) => "'" + string(word).replace("'", "'\\\\''") + "'"
+\t\tvar words = [ "unknown_user", "relay_recipient" ]
+\t\twords += [ "expect_valid", "expect_unknown", "expect_relay" ]
+\t\tvar lines = []
+\t\tvar domains = macro("$host.vars.smtp_border_domains$")
+
+\t\tfor (domain => config in domains) {
+\t\t\tvar line = "--domain " + quoted(domain)
+\t\t\tfor (name in words) {
+\t\t\t\tif (config["smtp_border_" + name]) {
+\t\t\t\t\tline += " --" + name.replace("_", "-") + " " + quoted(config["smtp_border_" + name])
+\t\t\t\t}
+\t\t\t}
+\t\t\tif (config.smtp_border_valid_user) {
+\t\t\t\tline += " " + quoted(config.smtp_border_valid_user)
+\t\t\t}
+\t\t\tlines.add(line)
+\t\t}
+\t\treturn lines.join("\\n")
+\t}}
+
+\tvars.smtp_border_sweep_file = "-"
+\tvars.smtp_border_sweep_submit = "https://" + NodeName + ":5665"
+\tvars.smtp_border_sweep_service = "$host.name$!smtp-border {domain}"
+\ttimeout = 5m // more than smtp_border_sweep_timeout, 240 s by default"""
+
+
 def check_command() -> str:
     """The CheckCommand of Icinga 2."""
     constant, _, path = PLUGIN.partition(" + ")
-    lines = [
-        "/* Made by contrib/generate.py from the options of the plugin. */",
-        "",
-        f'object CheckCommand "{COMMAND}" {{',
-        f"\tcommand = [ {constant} + {_quoted(path)} ]",
-        "",
-        "\targuments = {",
-    ]
-    for argument in arguments():
-        lines.append(f"\t\t{_quoted(argument.key)} = {{")
+    command = f"[ {constant} + {_quoted(path)} ]"
+    return "\n".join([MADE, "", *_command(COMMAND, command, arguments()), "}", ""])
+
+
+def sweep_command() -> str:
+    """The CheckCommand of Icinga 2 for many domains."""
+    constant, _, path = PLUGIN.partition(" + ")
+    script = _quoted("""printf '%s\\n' "$$SMTP_BORDER_LIST" | "$$@\"""")
+    command = f'[ "/bin/sh", "-c", {script}, "sh", {constant} + {_quoted(path)} ]'
+    lines = _command(f"{COMMAND}_sweep", command, arguments(many=True))
+    return "\n".join([MADE, "", *lines, SWEEP, "}", ""])
+
+
+def _command(name: str, command: str, of: Iterator[Argument]) -> Iterator[str]:
+    """A CheckCommand up to its last brace, line by line."""
+    yield f'object CheckCommand "{name}" {{'
+    yield f"\tcommand = {command}"
+    yield from ("", "\targuments = {")
+    for argument in of:
+        yield f"\t\t{_quoted(argument.key)} = {{"
         if argument.set_if is None:
-            lines.append(f"\t\t\tvalue = {_quoted(argument.value)}")
+            yield f"\t\t\tvalue = {_quoted(argument.value)}"
         elif argument.set_if_format == "string":
-            lines.append(f"\t\t\tset_if = {_quoted(argument.set_if)}")
+            yield f"\t\t\tset_if = {_quoted(argument.set_if)}"
         else:
-            lines.append(f"\t\t\tset_if = {{{{ {argument.set_if} }}}}")
-        lines.append(f"\t\t\tdescription = {_quoted(argument.description)}")
+            yield f"\t\t\tset_if = {{{{ {argument.set_if} }}}}"
+        yield f"\t\t\tdescription = {_quoted(argument.description)}"
         if argument.repeat_key:
-            lines.append("\t\t\trepeat_key = true")
-        lines.append("\t\t}")
-    return "\n".join([*lines, "\t}", "}", ""])
+            yield "\t\t\trepeat_key = true"
+        yield "\t\t}"
+    yield "\t}"
 
 
 def director_basket(packaged: bool = False) -> str:
@@ -226,6 +283,10 @@ def states() -> str:
     rows = ["| finding | state | what it says |\n|---|---|---|\n"]
     rows += [
         f"| {_link(id_)} | {one.states} | {one.what} |\n" for id_, one in {**always, **SLOW}.items()
+    ]
+    rows += [
+        f"| of a sweep: {_link(id_)} | {one.states} | {one.what} |\n"
+        for id_, one in OF_A_SWEEP.items()
     ]
     rows += ["\n", "| probe | finding | state | what it says |\n|---|---|---|---|\n"]
     rows += [
@@ -348,6 +409,7 @@ def _director_argument(argument: Argument) -> dict[str, object]:
 FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("README.md", readme),
     ("contrib/icinga2/check_smtp_border.conf", check_command),
+    ("contrib/icinga2/check_smtp_border_sweep.conf", sweep_command),
     ("contrib/icinga2/director-basket.json", director_basket),
     ("contrib/icinga2/director-basket-packaged.json", packaged_director_basket),
     ("contrib/graphite/smtp_border.ini", pictures.graphite),

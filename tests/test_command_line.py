@@ -242,7 +242,10 @@ def test_addresses_and_ids_that_cannot_be_meant_are_refused(
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
-    [(["-h"], "usage: check_smtp_border [options] [ADDRESS]"), (["-V"], "check_smtp_border 1.")],
+    [
+        (["-h"], "usage: check_smtp_border [options] [ADDRESS ...]"),
+        (["-V"], "check_smtp_border 1."),
+    ],
 )
 def test_help_and_version_are_printed_and_nothing_is_read(
     capsys: pytest.CaptureFixture[str], arguments: list[str], text: str

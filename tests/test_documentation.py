@@ -13,8 +13,10 @@ from hypothesis import given
 
 from check_smtp_border.border.facts import FailureKind, Visit
 from check_smtp_border.command_line import settings_from
+from check_smtp_border.many_options import MANY
 from check_smtp_border.parser import parser
 from check_smtp_border.probes import ALWAYS, CATALOGUE, LABELS, findings, opened
+from check_smtp_border.sweep.tally import FINDINGS as OF_A_SWEEP
 from check_smtp_border.version import __version__
 from tests.probes.test_rooms import OPTIONS, VISITS, everything
 from tests.support.nameserver import NameServer
@@ -38,7 +40,7 @@ def text_of(path: Path) -> str:
 # --- the runbook and the findings ---
 
 
-FINDINGS = findings()
+FINDINGS = {**findings(), **OF_A_SWEEP}
 
 
 def sections() -> list[str]:
@@ -148,9 +150,14 @@ def test_readme_has_every_option(option: str) -> None:
     "path", ["contrib/icinga2/check_smtp_border.conf", "contrib/icinga2/director-basket.json"]
 )
 def test_the_commands_of_icinga_have_every_option(path: str) -> None:
+    of_the_sweep = [name for option in MANY for name in option.names]
     wanted = [
-        option for option in LONG_OPTIONS if option not in ("--help", "--version", "--verbose")
+        option
+        for option in LONG_OPTIONS
+        if option not in ("--help", "--version", "--verbose", *of_the_sweep)
     ]
+    sweep = text_of(CHECKOUT / "contrib/icinga2/check_smtp_border_sweep.conf")
+    assert [option for option in of_the_sweep if f'"{option}"' not in sweep] == []
     assert [option for option in wanted if f'"{option}"' not in text_of(CHECKOUT / path)] == []
 
 
@@ -313,3 +320,17 @@ def test_every_make_target_of_a_document_is_in_the_makefile(document: Path) -> N
     targets = set(re.findall(r"^([a-z]+):", text_of(MAKEFILE), re.MULTILINE))
     commands = re.findall(r"^make ([a-z]+)|`make ([a-z]+)", text_of(document), re.MULTILINE)
     assert {"".join(command) for command in commands} <= targets
+
+
+def test_the_map_has_every_module_of_the_package() -> None:
+    drawn = text_of(CHECKOUT / "CONTRIBUTING.md").partition("## Map")[2].partition("\n## ")[0]
+    package = CHECKOUT / "check_smtp_border"
+    modules = {path.name for path in package.rglob("*.py") if not path.name.startswith("__")}
+    folders = {f"{path.parent.name}/" for path in package.rglob("__init__.py")}
+    in_a_folder_of_their_own = {
+        path.name
+        for folder in ("relay_forms", "dane", "mta_sts", "dnsbl")
+        for path in (package / "probes" / folder).glob("*.py")
+    }
+    named = {one for one in (*modules, *folders) if re.search(rf"(?<!\w){re.escape(one)}", drawn)}
+    assert {*modules, *folders} - named - in_a_folder_of_their_own - {"version.py"} == set()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from check_smtp_border.many_options import MANY
 from check_smtp_border.parser import parser
 from check_smtp_border.probes import CATALOGUE, TIMED
 from contrib.generate import DISTURBS, FILES, ROOT, arguments, director_basket, manual_page
@@ -26,7 +27,11 @@ def test_every_option_of_a_service_has_an_argument_in_its_long_spelling() -> Non
     options = {max(action.option_strings, key=len, default="") for action in parser()._actions}
     elsewhere = {"", "--help", "--version", "--verbose"}  # "": ADDRESS, which is --valid-user
     levels = {"-v", "-vv", "-vvv"}
-    assert {argument.key for argument in arguments()} == options - elsewhere | levels
+    of_the_sweep = {name for option in MANY for name in option.names}
+    wanted = options - elsewhere | levels
+    assert {argument.key for argument in arguments()} == wanted - of_the_sweep
+    of_one_domain = {"--valid-user", "--domain", "--deliver"}
+    assert {argument.key for argument in arguments(many=True)} == wanted - of_one_domain
 
 
 def test_variables_are_named_after_the_long_options() -> None:

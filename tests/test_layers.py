@@ -43,7 +43,7 @@ ACQUISITION = sorted(
 )
 PURE_SMTP = ("smtp", "smtp.reply", "smtp.reason", "smtp.reason_table", "smtp.message")
 PURE = [
-    *("text", "names", "settings", "arguments", "verdict", "safety"),
+    *("text", "names", "settings", "arguments", "verdict", "headline", "safety"),
     *("border.facts", "border.asking", "border.records", "border.script", "probes", *ROOMS),
     *("smtp.reply", "smtp.reason", "smtp.reason_table"),
 ]
@@ -61,9 +61,9 @@ OF_A_ROOM = {
 RESERVED = {
     "cryptography": {"clients.certificate"},
     "dns": {"clients.lookup"},
-    "nagiosplugin": {"cli", "contexts", "summary", "output", "border.resource"},
+    "nagiosplugin": {"cli", "contexts", "summary", "output", "border.resource", "sweep.run"},
     "socket": {"smtp.connection", "clients.system_lookup", "names"},
-    "ssl": {"smtp.tls"},
+    "ssl": {"smtp.tls", "sweep.icinga_api"},
 }
 # What may be used of `socket` without talking: how addresses are written.
 SPELLING = {"inet_pton", "inet_ntop", "AF_INET", "AF_INET6"}

@@ -38,7 +38,7 @@ WRONG_USAGE = [
     # Nobody to look for.
     ([], "ADDRESS"),
     (["-v"], "ADDRESS"),
-    (["one@example.com", "two@example.com"], "two@example.com"),
+    (["one@example.com", "-v", "two@example.com"], "two@example.com"),
     (["one@example.com", "--valid-user", "two@example.com"], "--valid-user"),
     # No such option.
     (["--no-such-option", VALID_USER], "--no-such-option"),
@@ -167,7 +167,7 @@ def test_wrong_usage_is_found_wherever_it_stands() -> None:
 def test_help_is_printed_with_exit_state_3(option: str) -> None:
     result = run(option)
     assert (result.state, result.stderr) == (UNKNOWN, "")
-    assert result.lines[0] == "usage: check_smtp_border [options] [ADDRESS]"
+    assert result.lines[0] == "usage: check_smtp_border [options] [ADDRESS ...]"
     for name in ("--valid-user", "--expect-relay", "--certificate", "--perfdata-per-host"):
         assert name in result.stdout
 

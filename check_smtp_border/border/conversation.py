@@ -273,11 +273,16 @@ class _Talk:
         return Failure(kind, str(error), self._recipient, error.words)
 
     def forget_replies(self) -> None:
-        """Replies and commands were out of step: no reply of this connection is judged."""
+        """Replies and commands were out of step: no reply of this connection is judged.
+
+        Nor is another one made: whether the message was taken is forgotten too, and it is never
+        repeated.
+        """
         self.failure = Failure(
             FailureKind.PROTOCOL_VIOLATION, "sends more replies than it was sent commands"
         )
         self.replies, self.mail, self.delivery = {}, None, None
+        self.hung_up = False
 
     def note_seconds(self, session: Session) -> None:
         """Take over how long the verbs took, under the names of the steps."""

@@ -209,6 +209,7 @@ class Visit(NamedTuple):
     tls: None where the conversation did not come to it.
     mail: the reply to a refused MAIL.
     replies: to each RCPT.
+    relay_untested: why relaying proves nothing here and is not asked, in words, "" where it is.
     hung_up: the server left this connection, by a 421 or without a word.
     hang_ups: the transactions in which it did, one for each connection at most.
     verifications: by name, of those that were verified; none unless asked for and reached.
@@ -229,6 +230,7 @@ class Visit(NamedTuple):
     tls: Tls | None = None
     mail: Reply | None = None
     replies: Mapping[Recipient, Reply] = {}
+    relay_untested: str = ""
     delivery: Delivery | None = None
     hung_up: bool = False
     hang_ups: tuple[Recipient, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from check_smtp_border.border.facts import MailDomain, MailHost, Publication
@@ -30,11 +31,11 @@ def find_hosts(settings: Settings, started: float) -> Found:
         started + budget + GRACE_SECONDS,
         lambda settings, words: _nothing(settings, words or "no answer"),
     )
-    hosts = _without_bogus(hosts, by_mx=domain is not None)
+    hosts = without_bogus(hosts, by_mx=domain is not None)
     return domain._replace(hosts=hosts) if domain else None, hosts
 
 
-def _without_bogus(hosts: tuple[MailHost, ...], *, by_mx: bool) -> tuple[MailHost, ...]:
+def without_bogus(hosts: tuple[MailHost, ...], *, by_mx: bool) -> tuple[MailHost, ...]:
     """Set apart what no stranger can reach: a visit there would judge, and mail, other hosts.
 
     A loopback address beside others that are none is one of them; alone they are a test's.
@@ -75,12 +76,22 @@ def _find_hosts(settings: Settings, started: float, budget: float) -> Found:
     until = started + budget * _DOMAIN_SHARE
     domain = lookup.mail_domain(settings.domain, until)
     hosts = _addresses(lookup, domain.hosts, until)
+    return looked_up(domain, hosts, lambda: lookup.root_failure(deadline)), hosts
+
+
+def looked_up(
+    domain: MailDomain, hosts: tuple[MailHost, ...], root_failure: Callable[[], str]
+) -> MailDomain:
+    """The domain with its hosts, and whose fault it is where nothing of it could be looked up.
+
+    root_failure: asks for the root, "" where the resolver answers.
+    """
     failures = [host.failure for host in hosts if host.failure]
     if failures and not any(host.addresses for host in hosts):
         domain = domain._replace(publication=Publication.DOMAIN_FAILED, detail=failures[0])
-    if domain.publication is Publication.DOMAIN_FAILED and lookup.root_failure(deadline):
+    if domain.publication is Publication.DOMAIN_FAILED and root_failure():
         domain = domain._replace(publication=Publication.RESOLVER_FAILED)
-    return domain._replace(hosts=hosts), hosts
+    return domain._replace(hosts=hosts)
 
 
 def _named_hosts(settings: Settings, budget: float, deadline: float) -> tuple[MailHost, ...]:

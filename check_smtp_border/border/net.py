@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from check_smtp_border.border.conversation import Line
 from check_smtp_border.border.dial import Dial
@@ -21,17 +21,29 @@ _Item = TypeVar("_Item")
 _Outcome = TypeVar("_Outcome")
 
 
+class Memory(Protocol):
+    """What many domains of one run have in common."""
+
+    def lookup(self) -> Lookup:
+        """The one resolver."""
+
+    def once(self, key: Hashable, work: Callable[[], _Outcome]) -> _Outcome:
+        """As `Net.once`."""
+
+
 class Net(NamedTuple):
     """What a room that looks at the whole domain may use.
 
     started, deadline: `time.monotonic()` values; everything ends by the second.
     dials: where the ways that were dialled are noted, for their dialogues.
+    memory: what many domains of one run have in common, None where there is one.
     """
 
     settings: Settings
     started: float
     deadline: float
     dials: list[Dial] | None = None
+    memory: Memory | None = None
 
     def share(self, waiting: int) -> Net:
         """Return the same for one of so many that follow each other: its part of the time left."""
@@ -42,7 +54,16 @@ class Net(NamedTuple):
         """Return the run's resolver."""
         from check_smtp_border.clients.lookup import Lookup
 
+        if self.memory:
+            return self.memory.lookup()
         return Lookup(self.settings.nameservers, self.settings.timeout)
+
+    def once(self, key: Hashable, work: Callable[[], _Outcome]) -> _Outcome:
+        """Return what `work` returns; of all domains of one run the first alone does it.
+
+        key: the room, and what the outcome depends on: an address, an MX name.
+        """
+        return self.memory.once(key, work) if self.memory else work()
 
     def questioner(self, domain: MailDomain | None) -> Questioner:
         """Return the run's resolver, unless looking up `domain` has shown that it fails."""

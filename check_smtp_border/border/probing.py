@@ -29,7 +29,12 @@ from check_smtp_border.smtp import SessionError
 def probe_address(seen: Visit, line: Line) -> Visit:
     """Ask the probes of an address that was visited, the cheapest first."""
     settings = line.settings
-    entries = [entry for entry in asked(settings) if entry.scope in PER_ADDRESS]
+    known = {probed.label for probed in seen.probed}
+    entries = [
+        entry
+        for entry in asked(settings)
+        if entry.scope in PER_ADDRESS and entry.label not in known
+    ]
     for entry in sorted(entries, key=lambda entry: entry.seconds):
         probed = _probe_address(entry, seen, line)
         seen = seen._replace(probed=(*seen.probed, probed))

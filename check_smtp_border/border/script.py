@@ -5,6 +5,8 @@ from __future__ import annotations
 from check_smtp_border.border.facts import Recipient, Tls, Visit
 from check_smtp_border.probes import delivers, recipients_asked
 from check_smtp_border.settings import Settings
+from check_smtp_border.smtp.reason import Reason, reason_of
+from check_smtp_border.smtp.reply import Reply
 
 
 def address_of(recipient: Recipient, settings: Settings) -> str:
@@ -18,7 +20,8 @@ def address_of(recipient: Recipient, settings: Settings) -> str:
 
 def unanswered(seen: Visit, settings: Settings) -> tuple[Recipient, ...]:
     """The recipients who are to be asked and were not answered yet, in their order."""
-    return tuple(one for one in recipients_asked(settings) if one not in seen.replies)
+    known = {*seen.replies, *((Recipient.RELAY,) if seen.relay_untested else ())}
+    return tuple(one for one in recipients_asked(settings) if one not in known)
 
 
 def delivery_due(seen: Visit, settings: Settings) -> bool:
@@ -30,6 +33,14 @@ def delivery_due(seen: Visit, settings: Settings) -> bool:
 def unfinished(seen: Visit, settings: Settings) -> bool:
     """Something is left to ask."""
     return bool(unanswered(seen, settings)) or delivery_due(seen, settings)
+
+
+def throttled(seen: Visit) -> bool:
+    """Whether it was told at once that there are too many of us."""
+    for reply in (seen.greeting, seen.ehlo):
+        if reply and reply.code == "421" and reason_of(reply) is Reason.THROTTLED:
+            return True
+    return False
 
 
 def merged(first: Visit, second: Visit) -> Visit:
@@ -46,12 +57,21 @@ def merged(first: Visit, second: Visit) -> Visit:
         ehlo=second.ehlo or first.ehlo,
         keywords=tuple(dict.fromkeys((*first.keywords, *second.keywords))),
         tls=_merged_tls(first.tls, second.tls),
-        replies={**first.replies, **second.replies},
+        replies=_merged_replies(first, second),
+        relay_untested=first.relay_untested,
+        verifications=first.verifications,
+        probed=first.probed,
         delivery=second.delivery or first.delivery,
         hang_ups=(*first.hang_ups, *second.hang_ups),
         seconds=seconds,
         dialogue=(*first.dialogue, *second.dialogue),
     )
+
+
+def _merged_replies(first: Visit, second: Visit) -> dict[Recipient, Reply]:
+    """In the order of their transactions: relaying may have been asked before, by another run."""
+    replies = {**first.replies, **second.replies}
+    return {one: replies[one] for one in Recipient if one in replies}
 
 
 def _merged_tls(first: Tls | None, second: Tls | None) -> Tls | None:

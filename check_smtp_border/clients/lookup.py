@@ -36,6 +36,7 @@ _RESOLV_CONF = "/etc/resolv.conf"
 _RESOLV_CONF_OCTETS = 64 * 1024
 _MOST_NAMESERVERS = 3  # resolv.conf(5): MAXNS
 _DETAIL_LIMIT = 120
+_MOST_REMEMBERED = 1000  # answers, of some KiB each
 _PATIENCE_SECONDS = 2.0  # with one nameserver, before the next one is asked
 _LEAST_SECONDS = 0.5  # with less, silence is no fault of the nameservers
 _PAYLOAD = 1232  # octets by UDP that no path has to fragment
@@ -44,18 +45,25 @@ _PAYLOAD = 1232  # octets by UDP that no path has to fragment
 class Lookup:
     """Questions to the system's nameservers, or to the given ones.
 
-    budget: seconds for all questions together. Every question ends by its deadline, a
+    budget: seconds for all questions together. remember: ask each question once.
+    Every question ends by its deadline, a
     `time.monotonic()` value.
     trusted: the nameservers whose AD bit counts (RFC 4035 4.9.3): those that were named, and
     those on a loopback address.
     """
 
-    def __init__(self, nameservers: Sequence[Nameserver], budget: float) -> None:
+    def __init__(
+        self, nameservers: Sequence[Nameserver], budget: float, *, remember: bool = False
+    ) -> None:
         self._resolver = dns.resolver.Resolver(configure=False)
         self._resolver.nameservers = [
             server.address for server in nameservers
         ] or system_nameservers()
         self._resolver.nameserver_ports = {server.address: server.port for server in nameservers}
+        self._validated = None
+        if remember:
+            self._resolver.cache = dns.resolver.LRUCache(_MOST_REMEMBERED)
+            self._validated = dns.resolver.LRUCache(_MOST_REMEMBERED)
         # Two rounds fit into the budget: a silent nameserver must not keep us from the next.
         rounds = 2 * len(self._resolver.nameservers) + 1
         self._resolver.timeout = min(_PATIENCE_SECONDS, budget / rounds)
@@ -139,6 +147,7 @@ class Lookup:
         resolver.nameservers = list(self.trusted)
         resolver.nameserver_ports = self._resolver.nameserver_ports
         resolver.timeout = self._resolver.timeout
+        resolver.cache = self._validated
         resolver.use_edns(0, dns.flags.DO, _PAYLOAD)
         return resolver
 

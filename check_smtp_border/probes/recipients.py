@@ -87,6 +87,10 @@ def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
         if verdict.finding == "unknown-accepted" and _judged_after_data(seen):
             continue
         yield verdict
+    if seen.relay_untested and Recipient.RELAY not in seen.replies:
+        text = f"leaves {whom(settings, Recipient.RELAY)} untested: {seen.relay_untested}"
+        finding = _INCONCLUSIVE[Recipient.RELAY]
+        yield Verdict(Level.WARNING, seen.place, text, finding, covered_by=("client-refused",))
 
 
 def _judged_after_data(seen: Visit) -> bool:

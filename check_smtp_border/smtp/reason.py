@@ -24,6 +24,10 @@ __all__ = [
 
 # A refusal says why in its first lines; 250 addresses may send 16 KiB each.
 MAX_TEXT = 2048
+# Reading takes some 5 ms per KiB, and judging has a second. So what replies hold beyond the length
+# of a real refusal is bounded for all of them together, and real borders stay far below that.
+USUAL_TEXT = 256
+MAX_TEXT_BEYOND = 64 * 1024
 
 # Subject and detail of RFC 3463 codes, and of those Microsoft's servers made up (5.7.50 on).
 _CODES = {
@@ -176,10 +180,28 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
+class _Reader:
+    """Bounds what is read of all replies together. beyond: USUAL_TEXT, characters so far."""
+
+    def __init__(self) -> None:
+        self.beyond = 0
+
+    def read(self, text: str) -> str:
+        """Return what is read of `text`."""
+        read = text[: MAX_TEXT if self.beyond < MAX_TEXT_BEYOND else USUAL_TEXT]
+        self.beyond += max(0, len(read) - USUAL_TEXT)
+        return read
+
+
+_reader = _Reader()
+
+
+@functools.lru_cache(maxsize=256)
 def _text_of(reply: Reply) -> str:
-    return " ".join(reply.lines)[:MAX_TEXT].lower()
+    return _reader.read(" ".join(reply.lines)).lower()
 
 
+@functools.lru_cache(maxsize=256)
 def _words_of(reply: Reply) -> str:
     """Return code and words of `reply`, one blank around each, no names ("doesn't": doesnt)."""
     text = _NAMES.sub(_without_name, _text_of(reply).replace("'", ""))

@@ -6,6 +6,7 @@ whole reply or None. How the bytes were cut never changes the outcome.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -61,11 +62,7 @@ class Reply(NamedTuple):
     @property
     def enhanced(self) -> str | None:
         """The enhanced status code `x.y.z` (RFC 3463) of the basic code's class, or None."""
-        for line in self.lines:
-            for match in _ENHANCED_CODE.finditer(line):
-                if match[1] == self.digit:
-                    return match[0]
-        return None
+        return _enhanced(self.digit, self.lines)
 
     @property
     def codes(self) -> tuple[str, str | None]:
@@ -80,6 +77,15 @@ class Reply(NamedTuple):
         if self.enhanced and first.startswith(code):
             rest = [line.removeprefix(code) for line in rest]
         return printable(" ".join((self.code, first, *rest)), QUOTE_LIMIT)
+
+
+@functools.lru_cache(maxsize=256)
+def _enhanced(digit: str, lines: tuple[str, ...]) -> str | None:
+    for line in lines:
+        for match in _ENHANCED_CODE.finditer(line):
+            if match[1] == digit:
+                return match[0]
+    return None
 
 
 class DialogueLine(NamedTuple):

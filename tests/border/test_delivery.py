@@ -89,3 +89,11 @@ def test_a_message_that_is_not_taken_is_sent_once_and_reported(
     result, sessions = check(script, "--deliver")
     assert (result.state, set(result.findings)) == (state, {finding})
     assert len(sessions) == 1
+
+
+def test_a_message_is_not_repeated_where_replies_were_out_of_step() -> None:
+    """What the replies of that connection said is forgotten, that it was sent is not."""
+    script = Script(message="421 4.3.0 Busy", quit="250 Ok\r\n250 Ok")
+    result, sessions = check(script, "--deliver")
+    assert (result.state, set(result.findings)) == (CRITICAL, {"protocol-violation"})
+    assert [session.verbs.count("DATA") for session in sessions] == [1]

@@ -18,8 +18,8 @@ DELIVERY_SECONDS = 10.0
 
 # The labels of a conversation in clear, straight to an address.
 REPLY_LABELS = ["banner", "ehlo", "mail", "rcpt_valid", "rcpt_unknown", "rcpt_relay"]
-LABELS = ["time", "connect", *REPLY_LABELS, "quit"]
-DELIVERY_LABELS = ["time", "connect", *REPLY_LABELS, "data", "message", "quit"]
+LABELS = ["time", "connect", *REPLY_LABELS, "quit", "rset"]
+DELIVERY_LABELS = ["time", "connect", *REPLY_LABELS, "data", "message", "quit", "rset"]
 
 TEST_MESSAGE = {
     "From": "smtp.test@monitor.example",
@@ -51,10 +51,16 @@ class Border(NamedTuple):
         """The options that lead the plugin straight to this listener."""
         return ("-H", self.address, "-p", str(self.port))
 
-    def mailbox(self, user: str) -> list[EmailMessage]:
-        """The messages that lie in the mailbox of `user`, waiting for the first one."""
+    def mailbox(self, user: str, **headers: str) -> list[EmailMessage]:
+        """The messages with these headers in the mailbox of `user`, waiting for the first one."""
         deadline = time.monotonic() + DELIVERY_SECONDS
-        while not (found := list(_messages(self.mail / self.domain / user))):
+        while not (
+            found := [
+                message
+                for message in _messages(self.mail / self.domain / user)
+                if all(message[name] == value for name, value in headers.items())
+            ]
+        ):
             if time.monotonic() > deadline:
                 return []
             time.sleep(0.05)
@@ -82,14 +88,30 @@ def _clean_run(border: Border, *options: str, user: str = "") -> Run:
     return result
 
 
+def assert_one_finding(status: str, start: str, quote: str, end: str) -> None:
+    """Assert that line 1 is `start`, the quoted reply and `end`.
+
+    A line above 190 characters (the addresses of the tests are not equally long) has its quote
+    cut, and nothing else: to 200 with the room that is kept for a count, but not below 40.
+    """
+    if len(start + quote + end) <= 190 or len(quote) <= 40:
+        assert status == start + quote + end, status
+        return
+    assert (status[: len(start)], status[-len(end) :]) == (start, end), status
+    said = status[len(start) : -len(end)]
+    assert (said[-3:], said[:-3]) == ("...", quote[: len(said) - 3]), status
+    assert 187 <= len(status) <= 191 or 38 <= len(said) <= 40, status
+
+
 def assert_message_arrived(border: Border, *, names_recipient: bool = True) -> None:
     """Assert that one test message lies in the valid user's mailbox, and none elsewhere.
 
+    What other tests had delivered there has another author or recipient in its header.
+
     names_recipient: whether this server writes the recipient into `Received` at all.
     """
-    (message,) = border.mailbox(USERS[0])
+    (message,) = border.mailbox(USERS[0], From=TEST_MESSAGE["From"], To=border.valid_user)
     assert {name: str(message[name]) for name in TEST_MESSAGE} == TEST_MESSAGE
-    assert message["To"] == border.valid_user
     assert re.fullmatch(r"<\S+@monitor\.example>", str(message["Message-ID"]))
     assert message["Date"]
     assert border.address in message.get_content()

@@ -33,11 +33,11 @@ CHASQUID = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this directory, and keep them in one process: its servers are shared."""
+    """Mark the tests of this directory, and keep those of a file in one process, as its servers."""
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.real)
-            item.add_marker(pytest.mark.xdist_group("real"))
+            item.add_marker(pytest.mark.xdist_group(f"real-{item.path.stem}"))
 
 
 @pytest.fixture(scope="session")
@@ -167,3 +167,11 @@ def validating_resolv_conf(directory: Path, validating_resolver: str) -> Path:
     file = directory / "validating-resolv.conf"
     file.write_text(f"nameserver {RESOLVER}\n")
     return file
+
+
+@pytest.fixture
+def border(request: pytest.FixtureRequest) -> Border:
+    """The border that a test names as `fixture:name`."""
+    fixture, _, name = request.param.partition(":")
+    borders: Mapping[str, Border] = request.getfixturevalue(fixture)
+    return borders[name]

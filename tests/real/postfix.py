@@ -42,6 +42,8 @@ LISTENERS: dict[str, dict[str, str]] = {
     },
     # With one of FILTERS, which a fixture of its own starts.
     "postgrey": {"smtpd_recipient_restrictions": "check_policy_service inet:{postgrey}"},
+    # Asks it before anything else; it defers only what would be permitted, so not relaying.
+    "postgreyfirst": {"smtpd_client_restrictions": "check_policy_service inet:{postgrey}"},
     "rspamd": {"smtpd_milters": "inet:{rspamd}"},
     "clamav": {"smtpd_milters": "inet:{clamav}"},
     # A recipient with a route in his local part is taken for one of ours.

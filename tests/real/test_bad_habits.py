@@ -20,14 +20,6 @@ STRANGER = "smtp.test@monitor.example"
 FOREIGN = "test@example.com"
 
 
-@pytest.fixture
-def border(request: pytest.FixtureRequest) -> Border:
-    """The border that a test names as `fixture:name`."""
-    fixture, _, name = request.param.partition(":")
-    borders: Borders = request.getfixturevalue(fixture)
-    return borders[name]
-
-
 @pytest.mark.parametrize(
     ("border", "finding"),
     [
@@ -52,20 +44,6 @@ def test_a_border_that_accepts_too_much_is_critical(border: Border, finding: str
 )
 def test_the_conversation_alone_finds_nothing_bad(border: Border) -> None:
     assert look_at(border).state == OK
-
-
-@pytest.mark.parametrize(
-    "border",
-    [
-        "borders:stock",
-        "exim_borders:exim",
-        "opensmtpd_borders:opensmtpd",
-    ],
-    indirect=True,
-)
-def test_postmaster_as_the_valid_user_raises_no_alarm(border: Border) -> None:
-    result = look_at(border, user=f"postmaster@{border.domain}")
-    assert (result.state, result.findings) == (OK, [])
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,11 @@
-"""Postfix behind greylisting, a spam filter and a virus scanner."""
+"""Postfix behind a spam filter and a virus scanner. Greylisting: test_valid_user."""
 
 from __future__ import annotations
 
-from tests.support.plugin import OK, WARNING
+from tests.support.plugin import OK
 
 from .border import Border, look_at
 from .payloads import harmless, send, with_spam, with_virus
-
-
-def test_greylisting_behind_the_recipient_is_a_warning(postgrey_border: Border) -> None:
-    result = look_at(postgrey_border)
-    assert result.state == WARNING
-    assert "Greylisted, see http://postgrey.schweikert.ch/help/" in result.stdout
-    assert result.findings == ["valid-deferred", "unknown-inconclusive"]
 
 
 def test_a_border_with_rspamd_refuses_spam(rspamd_border: Border) -> None:

@@ -17,7 +17,8 @@ def look_for(border: Border, probes: str, state: int, *findings: str) -> Run:
     """Judge these probes alone; nobody but the valid user may get anything of it."""
     before = len(border.messages())
     others = len(border.messages()) - len(_of_the_valid_user(border))
-    options = ("-v", "-F", "monitor.example", "-t", "60", "--only", probes)
+    author = "payload.test@monitor.example"  # tells them from other tests' messages
+    options = ("-v", "-F", "monitor.example", "-f", author, "-t", "60", "--only", probes)
     result = run(*border.door, *options, border.valid_user, seconds=70)
     assert_clean(result)
     assert (result.state, result.findings) == (state, list(findings))

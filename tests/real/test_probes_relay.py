@@ -23,14 +23,6 @@ CATCH_ALLS = [
 ]
 
 
-@pytest.fixture
-def border(request: pytest.FixtureRequest) -> Border:
-    """The border that a test names as `fixture:name`."""
-    fixture, _, name = request.param.partition(":")
-    borders: Borders = request.getfixturevalue(fixture)
-    return borders[name]
-
-
 @pytest.mark.parametrize("border", GOOD, indirect=True)
 def test_a_stock_server_refuses_all_23_questions(border: Border, nameserver: str) -> None:
     result = look_up(border, nameserver, "--only", "relay-forms")
@@ -43,6 +35,34 @@ def test_postmaster_as_the_valid_user_raises_no_alarm(border: Border) -> None:
     result = look_at(border, "--only", "relay-forms,postmaster", user=f"postmaster@{border.domain}")
     assert result.state == OK, result.stdout
     assert "refuses 13 spellings of a foreign recipient and 4 senders" in result.status
+
+
+@pytest.mark.parametrize("border", GOOD, indirect=True)
+def test_all_questions_about_recipients_raise_no_alarm(border: Border, nameserver: str) -> None:
+    asked = "null-sender,own-sender,postmaster,relay-forms"
+    result = look_up(border, nameserver, "--also", asked)
+    # By design: SMTP itself knows no sender, so every stock server believes him.
+    assert (result.state, result.findings) == (WARNING, ["own-sender-accepted"]), result.stdout
+    where = f"{border.host} [{border.address}]"
+    assert result.status.startswith(
+        f"SMTP_BORDER WARNING - {border.domain}: {where} accepts a stranger who says he is"
+        f" {border.valid_user}: 250 "
+    )
+    assert result.status.endswith(" [own-sender-accepted]")
+    known = look_up(border, nameserver, "--also", asked, "--known", "own-sender-accepted")
+    assert (known.state, known.status) == (
+        OK,
+        f"SMTP_BORDER OK - {border.domain}: {where} accepts {border.valid_user}, bounces and"
+        f" postmaster@{border.domain}, refuses unknown users, relaying and 18 spellings of a"
+        " foreign recipient and 5 senders",
+    )
+
+
+@pytest.mark.parametrize("border", GOOD, indirect=True)
+def test_all_questions_for_postmaster_raise_no_alarm(border: Border) -> None:
+    asked = "null-sender,postmaster,relay-forms"
+    result = look_at(border, "--also", asked, user=f"postmaster@{border.domain}")
+    assert (result.state, result.findings) == (OK, []), result.stdout
 
 
 @pytest.mark.parametrize("border", CATCH_ALLS, indirect=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from check_smtp_border.border.facts import Visit
@@ -29,7 +30,9 @@ def shown(net: Net, hosts: Sequence[Host], seen: Visit | None) -> tuple[Host, ..
             words = seen.failure.text if seen.failure else "the server refuses to talk"
             result = Shown(untested=words)
         else:
-            result = _shown(net.share(len(hosts) - number), host)
+            share = net.share(len(hosts) - number)
+            key = ("dane", host.address, host.published)
+            result = net.once(key, partial(_shown, share, host))
         done.append(host._replace(shown=result))
     return tuple(done)
 

@@ -104,8 +104,11 @@ def _asked(
         for first in range(0, len(zones), _ZONES_SIDE_BY_SIDE)
     ]
 
+    def ask(name: str, address: str) -> Answer:
+        return net.once(("dnsbl", name, address), lambda: _answer(dns, name, address))
+
     def ask_part(name: str, part: Sequence[str]) -> tuple[Answer, ...]:
-        return net.side_by_side(partial(_answer, dns, name), part, partial(_lost, name))
+        return net.side_by_side(partial(ask, name), part, partial(_lost, name))
 
     def ask_zone(zone: tuple[str, Level]) -> Zone:
         name, level = zone

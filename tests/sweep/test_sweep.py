@@ -1,0 +1,253 @@
+"""Many domains on a few hosts: what is asked once, how many connections, what line 1 says."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.plugin import CRITICAL, MODULE, OK, UNKNOWN, WARNING, run
+from tests.support.smtp_server import Script, after, hang, in_turn, unanswered_port
+
+from .support import Gauge, counts, hosts, in_turn_at_most, site
+
+SOON = after(0.02, Script().greeting)  # so that visits meet
+
+
+def test_ten_hosts_and_two_hundred_domains(tmp_path: Path) -> None:
+    gauge = Gauge()
+    with site(200, hosts(10, gauge.script(Script(greeting=SOON)))) as border:
+        result = border.sweep(tmp_path / "list")
+    assert result.state == OK
+    assert counts(result) == {"domains": 200, "ok": 200}
+    assert re.fullmatch(r"SMTP_BORDER OK - 200 domains in \d s: 200 OK", result.status)
+    assert len(border.server.sessions) == 200
+    assert border.asked("rcpt_valid") == border.asked("rcpt_unknown") == 200
+    assert border.asked("rcpt_relay") == 10
+    assert set(gauge.most.values()) == {4}
+    questions = border.nameserver.questions
+    assert sum(question.endswith(" MX") for question in questions) == 200
+    assert sorted(set(questions)) == sorted(questions)
+
+
+@pytest.mark.parametrize(("option", "most"), [("1", 1), ("2", 2), ("7", 7)])
+def test_connections_to_one_address(tmp_path: Path, option: str, most: int) -> None:
+    gauge = Gauge()
+    with site(30, hosts(1, gauge.script(Script(greeting=SOON)))) as border:
+        result = border.sweep(tmp_path / "list", "--connections-per-host", option)
+    assert counts(result) == {"domains": 30, "ok": 30}
+    assert gauge.most == {"127.0.0.1": most}
+
+
+def test_connections_in_all(tmp_path: Path) -> None:
+    gauge = Gauge()
+    with site(40, hosts(5, gauge.script(Script(greeting=SOON)))) as border:
+        result = border.sweep(tmp_path / "list", "--connections", "2")
+        sessions = border.server.sessions
+    assert counts(result) == {"domains": 40, "ok": 40}
+    assert len(sessions) == 40
+    assert max(gauge.most.values()) <= 2
+
+
+def test_many_names_of_one_address_are_one_host(tmp_path: Path) -> None:
+    gauge = Gauge()
+    vanity = {f"d{n}.example": (f"mx.d{n}.example",) for n in range(40)}
+    with site(40, hosts(1, gauge.script(Script(greeting=SOON))), vanity) as border:
+        result = border.sweep(tmp_path / "list", "-vv")
+    assert counts(result) == {"domains": 40, "ok": 40}
+    assert gauge.most == {"127.0.0.1": 4}
+    assert border.asked("rcpt_relay") == 1
+    for n in range(40):
+        assert f"d{n}.example: mx.d{n}.example [127.0.0.1] accepts user@d{n}.example" in (
+            result.stdout
+        )
+
+
+def test_a_finding_of_a_host_is_said_once_and_stands_in_every_domain(tmp_path: Path) -> None:
+    open_relay = Script(rcpt_relay="250 2.1.5 Ok")
+    with site(20, {"127.0.0.1": open_relay, "127.0.0.2": Script()}) as border:
+        result = border.sweep(tmp_path / "list", "-v")
+    assert result.state == CRITICAL
+    assert counts(result) == {"domains": 20, "ok": 10, "critical": 10}
+    assert " -- 10 domains: mx1.test [127.0.0.1] accepts relaying to test@" in result.status
+    assert result.status.count("relay-accepted") == 1
+    assert border.asked("rcpt_relay") == 2
+    assert len(result.lines) == 11
+    assert all("accepts relaying" in line for line in result.lines[1:])
+
+
+def test_a_finding_of_one_domain_names_it(tmp_path: Path) -> None:
+    refused = in_turn(*["250 2.1.5 Ok"] * 3, "550 5.2.1 Mailbox disabled", "250 2.1.5 Ok")
+    with site(6, hosts(1, Script(rcpt_valid=refused))) as border:
+        options = ("--connections-per-host", "1")
+        result = border.sweep(tmp_path / "list", *options)
+    assert result.state == CRITICAL
+    assert counts(result) == {"domains": 6, "ok": 5, "critical": 1}
+    assert " -- d3.example: mx1.test [127.0.0.1] refuses valid user" in result.status
+
+
+def test_relaying_is_asked_until_a_valid_user_was_accepted(tmp_path: Path) -> None:
+    refused = "550 5.1.1 User unknown"
+    valid = in_turn(refused, refused, "250 2.1.5 Ok")
+    with site(10, hosts(1, Script(rcpt_valid=valid))) as border:
+        result = border.sweep(tmp_path / "list", "-v")
+    assert border.asked("rcpt_relay") == 3
+    assert counts(result) == {"domains": 10, "ok": 8, "critical": 2}
+    assert "relay-inconclusive" not in result.stdout
+
+
+def test_relaying_is_asked_three_times_at_most(tmp_path: Path) -> None:
+    refused = "550 5.1.1 User unknown"
+    valid = in_turn(*[refused] * 3, "250 2.1.5 Ok")
+    with site(10, hosts(1, Script(rcpt_valid=valid))) as border:
+        result = border.sweep(tmp_path / "list", "-v")
+    assert border.asked("rcpt_relay") == 3
+    assert counts(result) == {"domains": 10, "critical": 3, "warning": 7}
+    inconclusive = [line for line in result.lines[1:] if "relay-inconclusive" in line]
+    assert len(inconclusive) == 10
+
+
+def test_a_throttled_visit_is_repeated_and_fewer_are_made_at_once(tmp_path: Path) -> None:
+    gauge = Gauge()
+    greeting = in_turn_at_most(2, gauge, SOON)
+    with site(30, hosts(1, gauge.script(Script(greeting=greeting)))) as border:
+        result = border.sweep(tmp_path / "list")
+    assert counts(result) == {"domains": 30, "ok": 30}
+    assert 30 < len(border.server.sessions) <= 34
+
+
+def test_throttled_at_one_connection_is_a_finding(tmp_path: Path) -> None:
+    too_many = "421 4.7.0 Too many connections"
+    greeting = in_turn(Script().greeting, too_many, too_many, Script().greeting)
+    with site(4, hosts(1, Script(greeting=greeting))) as border:
+        result = border.sweep(tmp_path / "list", "--connections-per-host", "1")
+    assert counts(result) == {"domains": 4, "ok": 3, "critical": 1}
+    assert "d1.example: mx1.test [127.0.0.1] refuses to talk" in result.status
+    assert len(border.server.sessions) == 5  # as in a run of its own, he is asked twice
+
+
+def test_a_dead_host_is_not_tried_a_third_time(tmp_path: Path) -> None:
+    dead = Script(greeting="554 5.7.1 No SMTP service here")
+    with site(40, {"127.0.0.1": dead, "127.0.0.2": Script()}) as border:
+        result = border.sweep(tmp_path / "list")
+        assert len(border.server.sessions_at("127.0.0.1")) == 2
+    assert counts(result) == {"domains": 40, "ok": 20, "critical": 20}
+    assert " -- 20 domains: mx1.test [127.0.0.1] refuses to talk" in result.status
+
+
+def test_a_host_that_refuses_connections_is_that_of_every_domain(tmp_path: Path) -> None:
+    with site(20, {"127.0.0.1": Script(), "127.0.0.2": None}) as border:
+        result = border.sweep(tmp_path / "list")
+    assert counts(result) == {"domains": 20, "ok": 10, "critical": 10}
+    assert " -- 10 domains: mx2.test [127.0.0.2] is unreachable" in result.status
+
+
+def test_a_silent_host_costs_its_own_domains_alone(tmp_path: Path) -> None:
+    with site(40, {"127.0.0.1": Script(), "127.0.0.2": Script(greeting=hang)}) as border:
+        result = border.sweep(tmp_path / "list", "-t", "2.5")
+        silent = len(border.server.sessions_at("127.0.0.2"))
+    assert silent <= 2
+    assert result.seconds < 5
+    found = counts(result)
+    assert found["ok"] == 20
+    assert found.get("critical", 0) + found.get("unvisited", 0) == 20
+
+
+def test_what_is_not_visited_in_time_is_told(tmp_path: Path) -> None:
+    slow = Script(greeting=after(0.2, Script().greeting))
+    with site(40, hosts(1, slow)) as border:
+        result = border.sweep(tmp_path / "list", "-t", "1", "--connections-per-host", "1")
+    found = counts(result)
+    assert result.state in (WARNING, CRITICAL)
+    assert found["unvisited"] >= 30
+    assert "[domains-unvisited]" in result.status
+    assert result.seconds < 3
+
+
+def test_no_connection_at_all_is_a_matter_of_this_host(tmp_path: Path) -> None:
+    with site(10, {"127.0.0.1": None, "127.0.0.2": None}) as border:
+        result = border.sweep(tmp_path / "list")
+    assert result.state == UNKNOWN
+    assert "no connection to any address came about: check this host's network" in result.status
+    assert "[nothing-reached]" in result.status
+
+
+def test_several_addresses_are_a_sweep(tmp_path: Path) -> None:
+    with site(3, hosts(1, Script())) as border:
+        users = [f"user@{name}" for name in border.names]
+        result = run(*border.options, *users, users[0])
+    assert counts(result) == {"domains": 3, "ok": 3}
+    assert border.asked("rcpt_relay") == 1
+
+
+def test_a_further_probe_of_the_address_is_asked_once(tmp_path: Path) -> None:
+    with site(20, hosts(2, Script())) as border:
+        alone = border.sweep(tmp_path / "list")
+        before = len(border.server.sessions)
+        result = border.sweep(tmp_path / "list", "--also", "relay-forms,null-sender")
+        sessions = border.server.sessions[before:]
+    assert counts(alone) == {"domains": 20, "ok": 20}
+    assert counts(result)["domains"] == 20
+    forms = {session.address for session in sessions if session.verbs.count("rcpt_relay") > 1}
+    assert forms == {"127.0.0.1", "127.0.0.2"}
+    null = [line for one in sessions for line in one.commands if line.startswith("MAIL FROM:<>")]
+    assert len(null) >= 20
+
+
+def test_a_sweep_of_a_probe_of_the_address_alone_visits_each_once(tmp_path: Path) -> None:
+    with site(10, hosts(1, Script())) as border:
+        result = border.sweep(tmp_path / "list", "--only", "relay-forms", "-vv")
+        conversations = border.asked("rcpt_valid")
+    assert counts(result)["domains"] == 10
+    assert conversations == 1
+
+
+def test_a_lost_domain_does_not_silence_the_others(tmp_path: Path) -> None:
+    with site(3, hosts(1, Script())) as border:
+        list_ = tmp_path / "list"
+        list_.write_text("user@d0.example\nuser@missing.example\nuser@d1.example bad\n")
+        result = run(*border.options, "--file", str(list_))
+    assert result.state == CRITICAL
+    assert counts(result) == {"domains": 2, "ok": 1, "critical": 1}
+    assert " -- missing.example: the domain does not exist (NXDOMAIN) [domain-missing]" in (
+        result.status
+    )
+    assert f"{list_}:3: a line may hold" in result.status
+
+
+def test_sigterm_ends_within_a_second_with_the_counts(tmp_path: Path) -> None:
+    list_ = tmp_path / "list"
+    with site(10, {"127.0.0.1": Script(), "127.0.0.2": Script(greeting=hang)}) as border:
+        list_.write_text("".join(f"user@{name}\n" for name in border.names))
+        command = (*MODULE, *border.options, "--file", str(list_))
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        until = time.monotonic() + 10
+        while border.asked("QUIT") < 5 and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(0.1)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=5)
+        took = time.monotonic() - began
+    assert process.returncode == UNKNOWN
+    assert took < 1
+    assert re.match(
+        r"SMTP_BORDER UNKNOWN - ended by SIGTERM: 10 domains in \d s: 5 OK, 5 not visited \| ", said
+    )
+    assert " domains=10;;;0 ok=5;;;0 " in said
+    assert said.count("\n") == 1
+
+
+def test_a_port_that_never_answers_ends_in_time(tmp_path: Path) -> None:
+    with unanswered_port() as port, site(8, hosts(1, Script())) as border:
+        list_ = tmp_path / "list"
+        list_.write_text("".join(f"user@{name}\n" for name in border.names))
+        options = ("-n", border.nameserver.endpoint, "-p", str(port), "-F", "monitor.example")
+        result = run(*options, "--file", str(list_), "-t", "1.5")
+    assert result.state == UNKNOWN
+    assert "[nothing-reached]" in result.status
+    assert result.seconds < 4
