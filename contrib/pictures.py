@@ -78,9 +78,18 @@ def pictures() -> Iterator[Picture]:
         curve = {entry.label: BLUE}
         title = f"{entry.name} (seconds)"
         yield Picture(entry.label, title, curve, note=entry.help, thresholds=True)
-    yield Picture(
-        "domains", "Domains of a run, by their states", COUNTS, unit="short", stacked=True
-    )
+    yield from _of_the_sweep()
+
+
+def _of_the_sweep() -> Iterator[Picture]:
+    """What a sweep of many domains says of itself."""
+    title = "Domains of the sweep, by their states"
+    yield Picture("sweep", title, COUNTS, unit="short", stacked=True, command=SWEEP)
+    submitted = {"domains": BLUE, "unsubmitted": RED}
+    title = "Domains of the sweep, and those whose results were not submitted"
+    yield Picture("sweep_submitted", title, submitted, unit="short", command=SWEEP)
+    title = "The whole sweep (seconds)"
+    yield Picture("sweep_time", title, {"time": BLUE}, thresholds=True, command=SWEEP)
 
 
 def graphite() -> str:
