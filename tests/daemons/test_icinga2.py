@@ -166,6 +166,8 @@ def test_icinga_finds_no_fault_in_the_shipped_files(
 
 def test_icinga_finds_no_fault_with_all_examples_switched_on(authority: trustme.CA) -> None:
     files = {name: switched_on(shipped(name)) for name in (COMMAND, BORDER, WAY_OUT, NRPE)}
+    for name in ("check_smtp_border_sweep.conf", "smtp_border_sweep.conf"):
+        files[name] = shipped(name)
     assert_valid("tests", {"stock.conf": STOCK, "node.conf": ONE_NODE, **files}, authority)
 
 
