@@ -7,12 +7,13 @@ The anchors are those of GitHub, so `notes_url` and the links of the other docum
 
 from __future__ import annotations
 
+import html
 import re
 import sys
 from pathlib import Path
 
-import markdown
-from markdown.extensions.toc import TocExtension
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 PAGE = """\
 <!DOCTYPE html>
@@ -40,15 +41,33 @@ th, td {{ border: 1px solid #aaa; padding: .2em .5em; text-align: left; vertical
 
 
 def page(text: str) -> str:
-    """The page of a Markdown text: its title, its table of contents, then the rest."""
-    title, _, rest = text.removeprefix("# ").partition("\n")
-    contents = TocExtension(slugify=anchor, toc_depth="2", title="Contents")
-    extensions = ["tables", "fenced_code", "sane_lists", contents]
-    body = markdown.markdown(f"# {title}\n\n[TOC]\n{rest}", extensions=extensions)
-    return PAGE.format(title=title, body=body)
+    """The page of a document: its title, a table of contents, then the rest."""
+    reader = MarkdownIt("commonmark").enable("table")
+    tokens = reader.parse(text)
+    contents = []
+    for heading, words in zip(tokens, tokens[1:]):
+        if heading.type == "heading_open":
+            heading.attrSet("id", anchor(words.content))
+            contents.append(_entry(words))
+    del contents[0]  # the title
+    end_of_title = next(i for i, token in enumerate(tokens) if token.type == "heading_close") + 1
+    title, rest = tokens[:end_of_title], tokens[end_of_title:]
+    body = [
+        reader.renderer.render(title, reader.options, {}),
+        '<nav class="toc">\n<ul>\n',
+        *contents,
+        "</ul>\n</nav>\n",
+        reader.renderer.render(rest, reader.options, {}),
+    ]
+    return PAGE.format(title=html.escape(title[1].content), body="".join(body))
 
 
-def anchor(heading: str, _separator: str = "-") -> str:
+def _entry(words: Token) -> str:
+    """The line of a heading in the table of contents."""
+    return f'<li><a href="#{anchor(words.content)}">{html.escape(words.content)}</a></li>\n'
+
+
+def anchor(heading: str) -> str:
     """The anchor that GitHub gives to a heading."""
     return re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
 

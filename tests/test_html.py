@@ -69,6 +69,13 @@ def test_what_looks_like_a_tag_is_text() -> None:
     assert "<title>Title</title>" in said
 
 
+def test_a_list_needs_no_blank_line_before_it_as_on_github() -> None:
+    said = page("# T\n\n## a-b\n\n**Causes**\n- one\n- two\n")
+    assert "<li>one</li>\n<li>two</li>" in said
+    runbook = page(RUNBOOK)
+    assert runbook.count("<li>") > len(re.findall(r"^ *(?:-|\d\.) ", RUNBOOK, re.MULTILINE))
+
+
 def test_anchors_are_those_of_github() -> None:
     assert anchor("relay-accepted") == "relay-accepted"
     assert anchor("The first five minutes (open relay)") == "the-first-five-minutes-open-relay"
