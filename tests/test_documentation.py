@@ -320,3 +320,17 @@ def test_every_make_target_of_a_document_is_in_the_makefile(document: Path) -> N
     targets = set(re.findall(r"^([a-z]+):", text_of(MAKEFILE), re.MULTILINE))
     commands = re.findall(r"^make ([a-z]+)|`make ([a-z]+)", text_of(document), re.MULTILINE)
     assert {"".join(command) for command in commands} <= targets
+
+
+def test_the_map_has_every_module_of_the_package() -> None:
+    drawn = text_of(CHECKOUT / "CONTRIBUTING.md").partition("## Map")[2].partition("\n## ")[0]
+    package = CHECKOUT / "check_smtp_border"
+    modules = {path.name for path in package.rglob("*.py") if not path.name.startswith("__")}
+    folders = {f"{path.parent.name}/" for path in package.rglob("__init__.py")}
+    in_a_folder_of_their_own = {
+        path.name
+        for folder in ("relay_forms", "dane", "mta_sts", "dnsbl")
+        for path in (package / "probes" / folder).glob("*.py")
+    }
+    named = {one for one in (*modules, *folders) if re.search(rf"(?<!\w){re.escape(one)}", drawn)}
+    assert {*modules, *folders} - named - in_a_folder_of_their_own - {"version.py"} == set()

@@ -13,6 +13,7 @@ import trustme
 from check_smtp_border.many_options import MANY
 from check_smtp_border.parser import parser
 from check_smtp_border.probes import TIMED
+from contrib.director import DEEP
 from contrib.generate import arguments
 from tests.real import machine
 from tests.real.border import USERS, ZONE
@@ -284,6 +285,36 @@ def test_the_host_of_the_example_has_no_other_services(icinga: Icinga, site: Sit
     host = site.borders["good"].domain
     assert icinga.services(host) == {"smtp-border", "smtp-border-delivery"}
     assert icinga.attribute("hosts", host, "check_command") == "dummy"
+
+
+def test_the_services_that_are_off_at_first_ask_their_probes_alone(
+    site: Site, authority: trustme.CA
+) -> None:
+    """At a border that defers everybody, which is the quickest: nothing can be tested there."""
+    files = {
+        "stock.conf": STOCK,
+        "node.conf": ONE_NODE,
+        COMMAND: shipped(COMMAND),
+        BORDER: switched_on(site.edited(shipped(BORDER), "greylisting")),
+    }
+    host = site.borders["greylisting"].domain
+    here = machine.loopback(57)
+    with icinga2("tests", here, authority, files, site.mounts) as icinga:
+        asked = {}
+        for name in icinga.services(host) - {"smtp-border", "smtp-border-delivery"}:
+            result = icinga.check(host, name)
+            assert result.state == WARNING, result.output
+            words = result.command
+            asked[name] = [words[i + 1] for i, word in enumerate(words) if word == "--only"]
+            attempts = icinga.attribute("services", f"{host}!{name}", "max_check_attempts")
+            retry = icinga.attribute("services", f"{host}!{name}", "retry_interval")
+            assert (attempts, retry) == (3, 15 * 60)
+    assert asked == {
+        "smtp-border-deep": list(DEEP),
+        "smtp-border-policies": ["dane", "mta-sts", "tlsrpt"],
+        "smtp-border-senders": ["null-sender", "own-sender"],
+        "smtp-border-dnsbl": ["dnsbl"],
+    }
 
 
 def test_without_an_address_icinga_shows_what_is_missing(icinga: Icinga) -> None:

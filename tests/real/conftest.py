@@ -33,11 +33,11 @@ CHASQUID = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this directory, and keep them in one process: its servers are shared."""
+    """Mark the tests of this directory, and keep those of a file in one process, as its servers."""
     for item in items:
         if item.path.parent == Path(__file__).parent:
             item.add_marker(pytest.mark.real)
-            item.add_marker(pytest.mark.xdist_group("real"))
+            item.add_marker(pytest.mark.xdist_group(f"real-{item.path.stem}"))
 
 
 @pytest.fixture(scope="session")
