@@ -277,3 +277,16 @@ def test_verbosity(tmp_path: Path) -> None:
     with site(3, hosts(1, Script())) as border:
         result = border.sweep(tmp_path / "list", "-vvv")
     assert result.stdout.count("[OK] mx1.test [127.0.0.1]: refuses relaying") == 3
+
+
+def test_a_probe_of_the_domain_alone_visits_nobody(tmp_path: Path) -> None:
+    reports = "\n".join(
+        f'_smtp._tls.d{n}.example. TXT "v=TLSRPTv1; rua=mailto:tls@d{n}.example"' for n in range(9)
+    )
+    with site(10, hosts(1, Script()), more=reports) as border:
+        result = border.sweep(tmp_path / "list", "--only", "tlsrpt")
+        assert border.server.sessions == []
+    found = counts(result)
+    assert found["domains"] == 10
+    assert found["ok"] == 9
+    assert " -- d9.example: " in result.status
