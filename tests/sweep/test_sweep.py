@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+import trustme
 
+from tests.support.certificates import server_context
 from tests.support.plugin import CRITICAL, MODULE, OK, UNKNOWN, WARNING, run
-from tests.support.smtp_server import Script, after, hang, in_turn, unanswered_port
+from tests.support.smtp_server import Script, after, hang, in_turn, start_tls, unanswered_port
 
 from .support import Gauge, counts, hosts, in_turn_at_most, site
 
@@ -290,3 +292,27 @@ def test_a_probe_of_the_domain_alone_visits_nobody(tmp_path: Path) -> None:
     assert found["domains"] == 10
     assert found["ok"] == 9
     assert " -- d9.example: " in result.status
+
+
+@pytest.mark.parametrize("vanity", [True, False])
+def test_the_certificate_is_verified_once_for_each_name(
+    authority: trustme.CA, tmp_path: Path, vanity: bool
+) -> None:
+    own = {f"d{n}.example": (f"mx.d{n}.example",) for n in range(8)} if vanity else {}
+    names = [name for hosts_ in own.values() for name in hosts_] or ["mx1.test"]
+    asked: list[str | None] = []
+    context = server_context(authority, *names)
+    context.sni_callback = lambda _, name, __: asked.append(name)
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(trusted))
+    with site(8, hosts(1, Script(starttls=start_tls(context))), own) as border:
+        list_ = tmp_path / "list"
+        list_.write_text("".join(f"user@{name}\n" for name in border.names))
+        result = run(
+            *(*border.options, "--file", str(list_), "--verify-certificate", "-vv"),
+            environment={"SSL_CERT_FILE": str(trusted)},
+        )
+    assert counts(result) == {"domains": 8, "ok": 8}
+    assert result.stdout.count("shows a certificate that verifies") == 8
+    handshakes = {name: asked.count(name) for name in names}
+    assert handshakes == (dict.fromkeys(names, 2) if vanity else {"mx1.test": 9})
