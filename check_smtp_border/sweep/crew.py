@@ -92,11 +92,11 @@ class Crew:
                 with self._lock:
                     complete = self._planner.end(work, seen)
             else:
-                self._look(work.task)
+                attempt(partial(self._look, work.task), _ignore)
                 with self._lock:
                     self._planner.end_look(work)
             for number in complete:
-                self._complete(number)
+                attempt(partial(self._complete, number), _ignore)
             with self._lock:
                 work = self._next()
                 self._hire()
@@ -110,7 +110,7 @@ class Crew:
 
     def _complete_all(self, numbers: Sequence[int]) -> None:
         for number in numbers:
-            self._complete(number)
+            attempt(partial(self._complete, number), _ignore)
         with self._lock:
             self._hire()
             self._leave()
@@ -134,10 +134,10 @@ class Crew:
         """All addresses have been visited: look at the whole domain, or hand it over."""
         task = self._planner.tasks[number]
         entries = domain_probes(task.settings)
-        connects = any(entry.connections for entry in entries) and task.addresses
-        if connects and not self._planner.stopped:
+        if entries and not self._planner.stopped:
+            connects = any(entry.connections for entry in entries)
             with self._lock:
-                self._planner.look_at(number)
+                self._planner.look_at(number, connects=connects)
         else:
             self._look(number)
 
@@ -175,6 +175,10 @@ def _nothing_to_ask(settings: Settings, known: Visit) -> bool:
     labels = {probed.label for probed in known.probed}
     entries = [entry for entry in asked(settings) if entry.scope in PER_ADDRESS]
     return bool(settings.only) and all(entry.label in labels for entry in entries)
+
+
+def _ignore(words: str) -> None:
+    """A domain that a mistake of ours lost has no result: it counts as not visited."""
 
 
 def _lost(begun: Begun, words: str) -> Visit:

@@ -48,22 +48,22 @@ class IcingaApi:
         }
         self._context = _context(certificates, needed="Authorization" not in self._headers)
         self._connection: http.client.HTTPSConnection | None = None
+        self._reached = False
 
     def submit(self, result: Result, deadline: float) -> None:
-        """Hand a result over; what is lost with a connection is sent again, once."""
+        """Hand a result over; what is lost with a connection is sent again."""
         body = json.dumps(_question(result)).encode()
         for pause in (*_PAUSES, None):
-            known = self._connection is not None
             try:
                 status, answer = self._post(body, deadline)
             except _Lost as error:
                 # The first connection has to come about; a later one may meet a reload.
-                if pause is None or not (known or self._headers.get("X-Known")):
+                over = pause is None or time.monotonic() + pause >= deadline
+                if over or not self._reached:
                     raise Unusable(f"{self._name} cannot be reached: {error}") from None
-                if time.monotonic() + pause >= deadline:
-                    raise Unusable(f"{self._name} cannot be reached: {error}") from None
-                time.sleep(pause)
+                time.sleep(pause or 0.0)
                 continue
+            self._reached = True
             if status == http.HTTPStatus.SERVICE_UNAVAILABLE and pause is not None:
                 self._close()
                 time.sleep(pause)
@@ -78,10 +78,13 @@ class IcingaApi:
     def _judge(self, status: int, answer: Mapping[str, Any]) -> None:
         """Whether a result was taken. Raises Refused, Unusable."""
         results = answer.get("results")
-        code, words = status, str(answer.get("status", ""))
+        code: object = status
+        words = str(answer.get("status", ""))
+        if status == http.HTTPStatus.OK:  # which says nothing yet of the one result
+            code, words = "no result", "in the answer"
         if isinstance(results, list) and results and isinstance(results[0], dict):
-            code = int(results[0].get("code", status))
-            words = str(results[0].get("status", words))
+            code, words = results[0].get("code"), str(results[0].get("status", ""))
+            code = int(code) if isinstance(code, float) and code.is_integer() else code
         words = printable(words, _WORDS_LIMIT)
         if status == http.HTTPStatus.UNAUTHORIZED:
             raise Unusable(f"{self._name} knows no ApiUser for our certificate (401)")
@@ -90,7 +93,7 @@ class IcingaApi:
         if status == http.HTTPStatus.NOT_FOUND:
             raise Refused("no such service, or not permitted (404)")
         if code != http.HTTPStatus.OK:
-            raise Refused(f"not taken ({code} {words})")
+            raise Refused(f"not taken ({printable(str(code), 20)} {words})")
 
     def _post(self, body: bytes, deadline: float) -> tuple[int, Mapping[str, Any]]:
         """Ask; return status and answer. Raises _Lost, Unusable."""

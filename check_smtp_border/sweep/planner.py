@@ -15,7 +15,7 @@ from check_smtp_border.sweep.lookups import Published
 
 
 class Look(NamedTuple):
-    """A look at a whole domain, which connects to its hosts."""
+    """A look at a whole domain, which may connect to these addresses of it."""
 
     task: int
     addresses: tuple[str, ...]
@@ -105,9 +105,9 @@ class Planner:
         self._note_ready(host)
         return complete
 
-    def look_at(self, number: int) -> None:
-        """Have a whole domain looked at, as soon as each of its addresses has room."""
-        self._looks.append(Look(number, self.tasks[number].addresses))
+    def look_at(self, number: int, *, connects: bool) -> None:
+        """Have a whole domain looked at, as soon as each address to connect to has room."""
+        self._looks.append(Look(number, self.tasks[number].addresses if connects else ()))
 
     def end_look(self, look: Look) -> None:
         """The look has come to its end."""

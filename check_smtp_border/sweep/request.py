@@ -70,6 +70,9 @@ def request_of(given: argparse.Namespace) -> Request:
     given.fqdn = given.fqdn or node_name()
     addresses = [Line("ADDRESS", address) for address in given.addresses]
     given.address = None
+    verbose = given.verbose
+    if not given.submit:  # whose output shows one line of a domain, all of its verdicts at -vvv
+        given.verbose = int(verbose >= 3)
     try:
         domains = read_domains([*addresses, *_file(given.file)], given)
     except TooMany as error:
@@ -84,7 +87,7 @@ def request_of(given: argparse.Namespace) -> Request:
         given.connections_per_host or arguments.CONNECTIONS_PER_HOST,
         given.connections or arguments.CONNECTIONS,
         arguments.SECONDS_OF_MANY if given.timeout is None else given.timeout,
-        given.verbose,
+        verbose,
         tuple(_command(given)),
         given,
     )

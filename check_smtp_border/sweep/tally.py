@@ -8,7 +8,7 @@ from typing import NamedTuple
 from check_smtp_border.names import listed
 from check_smtp_border.output import MAX_OCTETS
 from check_smtp_border.sweep.domains import Bad
-from check_smtp_border.text import printable, room_for, shorten, status_line
+from check_smtp_border.text import NAME, printable, room_for, shorten, status_line
 from check_smtp_border.verdict import Finding, Level
 
 FINDINGS = {
@@ -73,9 +73,10 @@ class Tally:
                 domains.append(outcome.domain)
         bad = outcome.level is not Level.OK
         if (self._verbose == 1 and bad) or self._verbose > 1:
-            kept = outcome.lines if self._verbose > 2 else outcome.lines[:1]
-            for line in kept:
-                self._keep(line.partition(" | ")[0].partition("SMTP_BORDER ")[2] or line)
+            first, *more = outcome.lines
+            self._keep(first.partition(f"{NAME} ")[2])
+            for line in more if self._verbose > 2 else ():
+                self._keep(line)
 
     def refuse(self, domain: str, why: str) -> None:
         """Who is fed does not take the result of a domain."""
@@ -109,13 +110,17 @@ class Tally:
         return [first, *self._long()], level
 
     def counted(self, seconds: float) -> str:
-        """`500 domains in 41 s: 497 OK, 1 WARNING, 2 CRITICAL; all submitted`."""
+        """`500 domains in 41 s: 497 OK, 1 WARNING, 2 CRITICAL; all submitted`.
+
+        Where nobody is fed, the domains' findings follow, and there is no room for the time.
+        """
         counts = ", ".join(
             f"{self._counts[level]} {level.name}"
             for level in Level
             if self._counts[level] or level is Level.OK
         )
-        line = f"{_domains(self._domains)} in {seconds:.0f} s: {counts}"
+        took = f" in {seconds:.0f} s" if self._submits else ""
+        line = f"{_domains(self._domains)}{took}: {counts}"
         unvisited = self._domains - self.visited
         if unvisited:
             line += f", {unvisited} not visited"

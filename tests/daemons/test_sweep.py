@@ -18,7 +18,7 @@ from tests.support.plugin import CHECKOUT, CRITICAL, OK, STATES, UNKNOWN, WARNIN
 
 from .daemon import wait_for
 from .icinga2 import ONE_NODE, Icinga, assert_valid, icinga2
-from .nagios import Nagios, host, nagios
+from .nagios import Nagios, host, nagios, service
 from .site import NAMESERVER, Site
 from .test_icinga2 import SATELLITES_ZONES, WIZARDS_ZONES
 
@@ -267,6 +267,25 @@ def test_nagios_is_fed_by_its_command_pipe(site: Site, tmp_path: Path) -> None:
         assert entry["plugin_output"].startswith(f"SMTP_BORDER {STATES[state]} - {border}.{ZONE}: ")
         assert entry["performance_data"].startswith("time=")
         assert f"[{STATES[state]}] mx.{border}.{ZONE}" in entry["long_plugin_output"]
+
+
+def test_nagios_runs_the_sweep_that_feeds_it(site: Site) -> None:
+    with machine.open_directory() as directory:
+        directory.chmod(0o755)
+        list_ = directory / "list"
+        list_.write_text("".join(f"{USERS[0]}@{border}.{ZONE}\n" for border in BORDERS))
+        sweep = f"check_smtp_border_sweep!{list_}!border!-v"
+        objects = host(site.borders["good"].address) + service("sweep", sweep)
+        objects += "".join(passive(f"smtp-border {border}.{ZONE}") for border in BORDERS)
+        shipped_ = shipped("nagios/check_smtp_border.cfg")
+        files = {"check_smtp_border.cfg": shipped_, "tests.cfg": objects}
+        with nagios(files, site.mounts) as daemon:
+            own = daemon.result("sweep")
+            results = {border: shown(daemon, border) for border in BORDERS}
+    assert own["current_state"] == str(OK), own
+    assert own["plugin_output"].rstrip().endswith("all submitted")
+    assert " domains=3:::0 " in own["performance_data"].replace(";", ":")
+    assert {border: int(entry["current_state"]) for border, entry in results.items()} == BORDERS
 
 
 def shown(daemon: Nagios, border: str) -> Mapping[str, str]:

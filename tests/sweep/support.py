@@ -47,12 +47,12 @@ def site(
     number: int,
     scripts: Mapping[str, Script | None],
     mx: Mapping[str, Sequence[str]] | None = None,
-    script: Script | None = None,
+    more: str = "",
 ) -> Iterator[Site]:
     """Domains d0.example, d1.example, ... on hosts with these scripts, by address.
 
     mx: the names of the MX of a domain where it is not the next of mx1.test, mx2.test, ...,
-    which are the hosts' own. script: of all hosts, whose own say what is different.
+    which are the hosts' own. more: records of the zone.
     """
     names = tuple(f"d{number}.example" for number in range(number))
     users = tuple(f"user@{name}" for name in names)
@@ -66,7 +66,7 @@ def site(
     with_users = {
         address: one._replace(users=users) if one else None for address, one in scripts.items()
     }
-    zone_text = "\n".join(dict.fromkeys(zone))
+    zone_text = "\n".join(dict.fromkeys([*zone, more]))
     with SmtpServer(with_users) as server, NameServer(zone_text) as nameserver:
         yield Site(server, nameserver, names)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,6 +117,54 @@ def test_a_lost_connection_is_made_again(border: Site, tmp_path: Path) -> None:
     assert result.state == OK, result.stdout
     assert len(api.connections) == 2
     assert len({one["service"] for one in api.results}) == 10
+
+
+def stopping(number: int, body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+    """Icinga is about to reload, and says so."""
+    return (503, {"status": "Shutting down."}) if number == 3 else taken(number, body)
+
+
+def test_a_result_is_sent_again_to_an_api_that_is_reloading(border: Site, tmp_path: Path) -> None:
+    with icinga_api(tmp_path, stopping) as api:
+        result = border.sweep(tmp_path / "list", *api.options())
+    assert result.state == OK, result.stdout
+    assert len(api.requests) == 11
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"results": []},
+        {"results": [17]},
+        {"results": "none"},
+        {"results": [{"code": "200 <b>|"}]},
+        {"results": [{"code": [200]}]},
+        {"results": [{"code": float("nan")}]},
+        {"x" * 1000: ["y" * 1000] * 100},
+    ],
+)
+def test_an_answer_that_is_no_icingas_takes_nothing(
+    border: Site, tmp_path: Path, answer: dict[str, Any]
+) -> None:
+    with icinga_api(tmp_path, lambda *_: (200, answer)) as api:
+        result = border.sweep(tmp_path / "list", *api.options())
+    assert result.state == WARNING, result.stdout
+    assert counts(result)["unsubmitted"] == 10
+    assert "not taken (" in result.status
+
+
+def test_an_api_that_says_nothing_is_not_waited_for(tmp_path: Path) -> None:
+    with socket.socket() as silent, site(2, hosts(1, Script())) as small:
+        silent.bind((NODE, 0))
+        silent.listen()
+        with icinga_api(tmp_path) as api:
+            options = list(api.options())
+        options[1] = f"https://{NODE}:{silent.getsockname()[1]}"
+        result = small.sweep(tmp_path / "list", *options, "-t", "1")
+    assert result.state == UNKNOWN
+    assert "[submit-failed]" in result.status
+    assert result.seconds < 6
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,7 @@ def test_a_probe_of_the_address_is_asked_until_it_could_be() -> None:
 def test_a_look_needs_room_at_every_address() -> None:
     made = planner(2, ADDRESS, "192.0.2.2", per_host=1)
     one, other = begun(made)
-    made.look_at(0)
+    made.look_at(0, connects=True)
     assert made.next() is None
     end(made, one)
     (next_one,) = begun(made)  # the other address is still busy
@@ -242,3 +242,11 @@ def test_what_is_stopped_begins_nothing_more() -> None:
     assert made.stop() == []
     assert end(made, first) == [0]
     assert made.next() is None
+
+
+def test_a_look_that_connects_nowhere_needs_no_room() -> None:
+    made = planner(1, per_host=1)
+    (visit,) = begun(made)
+    made.look_at(0, connects=False)
+    assert made.next() == Look(0, ())
+    assert end(made, visit) == [0]
