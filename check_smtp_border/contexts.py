@@ -67,7 +67,7 @@ def _as_note(verdict: Verdict) -> Verdict:
     if verdict.level is not Level.WARNING:
         return verdict
     remarks = (*verdict.remarks, f"known: {verdict.finding}")
-    return verdict._replace(level=Level.OK, finding="", remarks=remarks)
+    return verdict._replace(level=Level.OK, finding="", remarks=remarks, known=verdict.finding)
 
 
 class RoomContext(Context):

@@ -42,7 +42,7 @@ class BorderSummary(Summary):
         claims = dict.fromkeys(verdict.claim for verdict in verdicts if verdict.claim)
         claiming = {verdict.place for verdict in verdicts if verdict.claim}
         visits = [seen for seen in _visits(results) if seen.place in claiming]
-        line = _claimed(*self._everybody(visits), list(claims))
+        line = _claimed(*self._everybody(visits), list(claims)) if claims else _nothing(verdicts)
         notes = [verdict.words() for verdict in verdicts if verdict.finding]
         return _fit(self._settings.domain, [line, *notes], Level.OK)
 
@@ -231,6 +231,12 @@ def _heard(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, str]]:
         (one, next((id_ for id_ in one.covered_by if (one.place, id_) in found), ""))
         for one in verdicts
     ]
+
+
+def _nothing(verdicts: Sequence[Verdict]) -> str:
+    """Where --known leaves nothing to praise: that, and the findings that are known."""
+    known = list(dict.fromkeys(verdict.known for verdict in verdicts if verdict.known))
+    return "nothing was proved" + (f", known: {listed(known)}" if known else "")
 
 
 def _claimed(who: str, plural: bool, claims: Sequence[Claim]) -> str:

@@ -25,7 +25,7 @@ from check_smtp_border.contexts import Judged, ProbeContext, RoomContext, contex
 from check_smtp_border.probes import ALWAYS, CATALOGUE, opened
 from check_smtp_border.settings import Settings
 from check_smtp_border.verdict import Level, Place, Verdict
-from tests.support.facts import SETTINGS, found, visited
+from tests.support.facts import SETTINGS, found, line_1, visited
 from tests.support.replies import CERTIFICATE, UNDER_TLS
 
 NOWHERE = Place()
@@ -368,3 +368,10 @@ def test_the_finding_of_an_unanswered_probe_is_one_of_its_room() -> None:
         (verdict,) = context.evaluate(metric, Border(SETTINGS)).verdicts
         assert verdict.finding in room.FINDINGS
         assert "WARNING" in room.FINDINGS[verdict.finding].states
+
+
+def test_what_is_known_leaves_no_empty_praise() -> None:
+    deferred = visited(mail="451 Later")
+    assert line_1(found(deferred, settings=knowing("mail-refused"))) == (
+        "SMTP_BORDER OK - example.com: nothing was proved, known: mail-refused"
+    )
