@@ -371,7 +371,7 @@ def test_the_finding_of_an_unanswered_probe_is_one_of_its_room() -> None:
 
 
 def test_what_is_known_leaves_no_empty_praise() -> None:
-    deferred = visited(mail="451 Later")
+    deferred = visited(mail="451 Later")._replace(replies={})
     assert line_1(found(deferred, settings=knowing("mail-refused"))) == (
         "SMTP_BORDER OK - example.com: nothing was proved, known: mail-refused"
     )
