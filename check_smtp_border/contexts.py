@@ -67,7 +67,7 @@ def _as_note(verdict: Verdict) -> Verdict:
     if verdict.level is not Level.WARNING:
         return verdict
     remarks = (*verdict.remarks, f"known: {verdict.finding}")
-    return verdict._replace(level=Level.OK, finding="", remarks=remarks)
+    return verdict._replace(level=Level.OK, finding="", remarks=remarks, known=verdict.finding)
 
 
 class RoomContext(Context):
@@ -108,6 +108,13 @@ class ProbeContext(Context):
         verdicts = self._verdicts(probed, seen, place_of(seen, self._settings))
         return Judged(verdicts, metric, self._settings.known)
 
+    @property
+    def _unanswered(self) -> str:
+        """NAME-inconclusive, or what the room calls it that nothing could be asked."""
+        ends = ("inconclusive", "untested", "unreadable")
+        ids = [f"{self._entry.name}-{end}" for end in ends]
+        return next(one for one in ids if one in self._room.FINDINGS)
+
     def _verdicts(self, probed: Probed, seen: Visit | Survey, place: Place) -> Iterator[Verdict]:
         name = self._entry.name
         if probed.untested:
@@ -116,7 +123,7 @@ class ProbeContext(Context):
             yield internal_error(Level.WARNING, place, name, probed.internal)
         if probed.error:
             text = f"gives no proof for {name}: {probed.error}"
-            yield Verdict(Level.WARNING, place, text, f"{name}-inconclusive")
+            yield Verdict(Level.WARNING, place, text, self._unanswered)
         for fact in probed.facts:
             yield from guarded(
                 partial(self._room.judge, fact, seen, self._settings),

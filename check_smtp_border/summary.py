@@ -38,7 +38,7 @@ class BorderSummary(Summary):
         claims = dict.fromkeys(verdict.claim for verdict in verdicts if verdict.claim)
         claiming = {verdict.place for verdict in verdicts if verdict.claim}
         visits = [seen for seen in _visits(results) if seen.place in claiming]
-        line = claimed(*self._everybody(visits), list(claims))
+        line = claimed(*self._everybody(visits), list(claims)) if claims else _nothing(verdicts)
         notes = [verdict.words() for verdict in verdicts if verdict.finding]
         return fit(self._settings.domain, [line, *notes], Level.OK)
 
@@ -126,6 +126,12 @@ def _survey(results: Results) -> Survey:
 
 def _visits(results: Results) -> tuple[Visit, ...]:
     return _survey(results).visits
+
+
+def _nothing(verdicts: Sequence[Verdict]) -> str:
+    """Where --known leaves nothing to praise: that, and the findings that are known."""
+    known = list(dict.fromkeys(verdict.known for verdict in verdicts if verdict.known))
+    return "nothing was proved" + (f", known: {listed(known)}" if known else "")
 
 
 def _verdict_line(

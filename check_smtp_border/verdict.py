@@ -64,6 +64,7 @@ class Verdict(NamedTuple):
     step: the step whose seconds belong to it.
     details: further lines for -vvv.
     untested: nothing was asked, so that OK is no praise; -v says so.
+    known: a finding of --known, which is but a note now.
     """
 
     level: Level
@@ -76,6 +77,7 @@ class Verdict(NamedTuple):
     step: str = ""
     details: tuple[str, ...] = ()
     untested: bool = False
+    known: str = ""
     names_cause: bool = False
     quote: str = ""
     remarks: tuple[str, ...] = ()

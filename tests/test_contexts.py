@@ -12,13 +12,20 @@ from hypothesis import strategies as st
 from nagiosplugin import Context, Critical, Metric, Ok, Unknown, Warn
 
 from check_smtp_border.arguments import read_threshold
-from check_smtp_border.border.facts import STEPS, MailDomain, MailHost, Publication, Survey
-from check_smtp_border.border.resource import Measured, Measurements
-from check_smtp_border.contexts import Judged, RoomContext, contexts
-from check_smtp_border.probes import ALWAYS
+from check_smtp_border.border.facts import (
+    STEPS,
+    MailDomain,
+    MailHost,
+    Probed,
+    Publication,
+    Survey,
+)
+from check_smtp_border.border.resource import Border, Measured, Measurements
+from check_smtp_border.contexts import Judged, ProbeContext, RoomContext, contexts
+from check_smtp_border.probes import ALWAYS, CATALOGUE, opened
 from check_smtp_border.settings import Settings
 from check_smtp_border.verdict import Level, Place, Verdict
-from tests.support.facts import SETTINGS, found, visited
+from tests.support.facts import SETTINGS, found, line_1, visited
 from tests.support.replies import CERTIFICATE, UNDER_TLS
 
 NOWHERE = Place()
@@ -351,3 +358,20 @@ def test_the_fewest_days_of_all_addresses_count() -> None:
     ]
     (line,) = found(*visits, visited("192.0.2.4"), settings=settings).perfdata
     assert line.endswith(" certificate_days=30.0;21:;7:")
+
+
+def test_the_finding_of_an_unanswered_probe_is_one_of_its_room() -> None:
+    for entry in CATALOGUE:
+        room = opened(entry.label)
+        context = ProbeContext(entry, room, SETTINGS)
+        metric = Metric(entry.label, (Probed(entry.label, error="no time left"), visited()))
+        (verdict,) = context.evaluate(metric, Border(SETTINGS)).verdicts
+        assert verdict.finding in room.FINDINGS
+        assert "WARNING" in room.FINDINGS[verdict.finding].states
+
+
+def test_what_is_known_leaves_no_empty_praise() -> None:
+    deferred = visited(mail="451 Later")._replace(replies={})
+    assert line_1(found(deferred, settings=knowing("mail-refused"))) == (
+        "SMTP_BORDER OK - example.com: nothing was proved, known: mail-refused"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Sequence
@@ -32,6 +33,10 @@ from check_smtp_border.settings import Nameserver
 from check_smtp_border.text import printable
 
 MAX_HOSTS = 256  # the largest real MX sets have some dozens; bounds time and memory
+MAX_ADDRESSES = 512  # of one host; 256 are visited of all hosts together
+_MOST_GARBAGE = 4 * 1024 * 1024  # octets
+_GARBAGE_OF_A_RECORD = 300
+_GARBAGE_OF_A_FAILURE = 256 * 1024  # an answer that could not be used may have 64 KiB of records
 _RESOLV_CONF = "/etc/resolv.conf"
 _RESOLV_CONF_OCTETS = 64 * 1024
 _MOST_NAMESERVERS = 3  # resolv.conf(5): MAXNS
@@ -66,6 +71,7 @@ class Lookup:
             self._validated = dns.resolver.LRUCache(_MOST_REMEMBERED)
         # Two rounds fit into the budget: a silent nameserver must not keep us from the next.
         rounds = 2 * len(self._resolver.nameservers) + 1
+        self._garbage = 0
         self._resolver.timeout = min(_PATIENCE_SECONDS, budget / rounds)
         self.trusted = tuple(
             str(server)
@@ -113,7 +119,8 @@ class Lookup:
                 canonical_name = answer.canonical_name.to_text(omit_final_dot=True)
                 host = host._replace(canonical_name=printable(canonical_name, 255))
             found = (canonical_address(record.address) or "" for record in answer.rrset or ())
-            host = host._replace(addresses=(*host.addresses, *sorted(filter(None, found))))
+            kept = sorted(filter(None, found))[:MAX_ADDRESSES]
+            host = host._replace(addresses=(*host.addresses, *kept))
         return host
 
     def records(self, name: str, kind: str, deadline: float, *, dnssec: bool = False) -> Records:
@@ -171,13 +178,33 @@ class Lookup:
         seconds = deadline - time.monotonic()
         if seconds <= 0:
             raise dns.exception.Timeout
-        return (resolver or self._resolver).resolve(
-            dns.name.from_text(name),
-            kind,
-            lifetime=seconds,
-            search=False,
-            raise_on_no_answer=False,
-        )
+        garbage = _GARBAGE_OF_A_FAILURE
+        try:
+            answer = (resolver or self._resolver).resolve(
+                dns.name.from_text(name),
+                kind,
+                lifetime=seconds,
+                search=False,
+                raise_on_no_answer=False,
+            )
+            garbage = _size(answer)
+        finally:
+            self._drop_garbage(garbage)
+        return answer
+
+    def _drop_garbage(self, octets: int) -> None:
+        """Behind each truncated answer dnspython leaves a cycle, and the collector is off."""
+        self._garbage += octets
+        if self._garbage > _MOST_GARBAGE:
+            self._garbage = 0
+            gc.collect()
+
+
+def _size(answer: dns.resolver.Answer) -> int:
+    """About how many octets an answer takes in memory."""
+    rrsets = [rrset for section in answer.response.sections for rrset in section]
+    text = sum(len(one) for rrset in rrsets for rd in rrset for one in getattr(rd, "strings", ()))
+    return text + _GARBAGE_OF_A_RECORD * sum(map(len, rrsets))
 
 
 def _detail(error: dns.exception.DNSException) -> str:

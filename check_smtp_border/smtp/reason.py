@@ -61,6 +61,10 @@ _LISTS = (
     r"|senderbase|talos|mail-abuse|reputation|blocked|unblock|blacklist|dnsbl|delist|spf)"
     r"|spamhaus|spamcop|openspf|barracudacentral|uceprotect|sorbs\.net"
 )
+# What was read while the run talked is not read again when it judges: 256 addresses with the 23
+# questions of relay-forms.
+MAX_REMEMBERED = 8192
+
 # What a recipient may be told in, in the languages that our table knows too little of.
 _OF_RECIPIENTS = (
     r" (?:users?|usernames?|recipients?|rcpt|mail ?box(?:es)?|addresse?e?s?|accounts?|inbox|alias"
@@ -100,7 +104,7 @@ _USUAL = {
 }
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=MAX_REMEMBERED)
 def reason_of(reply: Reply, *, foreign_recipient: bool = False) -> Reason | None:
     """Return why `reply` refuses, None where it does not refuse or does not say.
 
@@ -157,21 +161,28 @@ def _says_plainly(reply: Reply, reason: Reason) -> bool:
     return row is not None and row.plain and row.reason is reason
 
 
-@functools.lru_cache(maxsize=256)
 def _row_of(reply: Reply, foreign_recipient: bool) -> Row | None:
     """Return the first row of the table that fits the words of `reply`."""
+    return _rows_of(reply)[0 if foreign_recipient else 1]
+
+
+@functools.lru_cache(maxsize=MAX_REMEMBERED)
+def _rows_of(reply: Reply) -> tuple[Row | None, Row | None]:
+    """The row for a foreign recipient, and for any other, found by one reading."""
     words = _words_of(reply)
     usual = _USUAL.get(words[len(" 550 ") :].strip())
     if usual:
-        return usual
+        return usual, usual
+    foreign = None
     for row in TABLE:
         if reply.digit not in row.digits:
             continue
-        if row.reason is Reason.FOREIGN_DOMAIN and not foreign_recipient:
+        if not _compiled(" (?:" + "|".join(row.patterns) + ") ").search(words):
             continue
-        if _compiled(" (?:" + "|".join(row.patterns) + ") ").search(words):
-            return row
-    return None
+        if row.reason is not Reason.FOREIGN_DOMAIN:
+            return foreign or row, row
+        foreign = foreign or row
+    return foreign, None
 
 
 @functools.cache

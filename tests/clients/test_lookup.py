@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from check_smtp_border.border.facts import MailHost
+from check_smtp_border.settings import Nameserver
 from tests.support.nameserver import (
     Lie,
     NameServer,
@@ -372,3 +376,31 @@ def test_names_of_hostname_are_looked_up_by_the_system_otherwise() -> None:
     assert_clean(result)
     assert result.state == OK
     assert "localhost [127.0.0.1]" in result.stdout
+
+
+def test_answers_of_thousands_of_records_are_not_kept() -> None:
+    """256 names with answers of 64 KiB took 100 MiB, half of it garbage in cycles."""
+    from check_smtp_border.clients.lookup import MAX_ADDRESSES, Lookup
+
+    flood = "\n".join(f"mx1.example.com. A 127.9.{n // 250}.{1 + n % 250}" for n in range(600))
+    with NameServer(flood) as nameserver:
+        lookup = Lookup([Nameserver("127.0.0.1", nameserver.port)], 5.0)
+        host = lookup.addresses(MailHost("mx1.example.com"), time.monotonic() + 5)
+    assert len(host.addresses) == MAX_ADDRESSES
+
+
+def test_the_garbage_of_large_answers_is_collected(monkeypatch: pytest.MonkeyPatch) -> None:
+    from check_smtp_border.clients import lookup as module
+
+    collections: list[None] = []
+    monkeypatch.setattr(module.gc, "collect", lambda: collections.append(None))
+    text = " ".join(['"' + "x" * 255 + '"'] * 200)
+    with NameServer(f"large.example. TXT {text}\nsmall.example. TXT x") as nameserver:
+        lookup = module.Lookup([Nameserver("127.0.0.1", nameserver.port)], 5.0)
+        for _ in range(20):
+            assert lookup.records("small.example.", "TXT", time.monotonic() + 5).rdata
+        assert not collections
+        monkeypatch.setattr(module, "_MOST_GARBAGE", 100_000)
+        for _ in range(4):
+            assert lookup.records("large.example.", "TXT", time.monotonic() + 5).rdata
+        assert collections

@@ -165,10 +165,32 @@ def test_addresses_are_written_backwards() -> None:
 def test_the_addresses_are_those_of_the_hosts_and_of_the_option() -> None:
     hosts = (MailHost("mx1.example.com", 10, (V4, V6)), MailHost("mx2.example.com", 20, (V4,)))
     settings = SETTINGS._replace(dnsbl_addresses=("192.0.2.7", V4))
-    places = dnsbl.places_of(Survey(None, hosts), settings)
+    places, surplus = dnsbl.places_of(Survey(None, hosts), settings)
+    assert surplus == ()
     assert list(places) == [V4, V6, "192.0.2.7"]
     assert places[V4].label == f"mx1.example.com, mx2.example.com [{V4}]"
     assert places["192.0.2.7"].label == "192.0.2.7"
+
+
+def test_of_too_many_addresses_those_of_the_option_are_looked_up() -> None:
+    flood = tuple(f"198.51.{number // 256}.{number % 256}" for number in range(9999))
+    settings = SETTINGS._replace(dnsbl_addresses=("192.0.2.7",))
+    hosts = (MailHost("mx1.example.com", 10, flood),)
+    places, surplus = dnsbl.places_of(Survey(None, hosts), settings)
+    assert len(places) == 256
+    assert "192.0.2.7" in places
+    assert len(surplus) == 9999 + 1 - 256
+
+
+def test_of_thousands_of_codes_a_few_are_kept_and_what_makes_a_list_useless() -> None:
+    thousands = " ".join(f"127.0.{2 + number // 200}.{1 + number % 200}" for number in range(4000))
+    kept = zones.brief(records(thousands))
+    assert len(kept.rdata) == zones.MAX_CODES
+    for useless in ("127.255.255.254", "192.0.2.1", "127.0.0.1"):
+        assert useless in zones.codes(zones.brief(records(f"{thousands} {useless}")))
+    (verdict,) = judged(zone({**SOUND, V4: thousands}))
+    assert verdict.text.startswith("is listed by bl.example (127.0.2.1, 127.0.2.2, 127.0.2.3 (+")
+    assert len(verdict.text) < 100
 
 
 # --- with a nameserver ----------------------------------------------------------------------

@@ -20,7 +20,7 @@ from check_smtp_border.names import (
     reversed_address,
     unmapped,
 )
-from check_smtp_border.probes.dnsbl.zones import TEST_ENTRIES, Answer, Outcome, Zone, outcome
+from check_smtp_border.probes.dnsbl.zones import TEST_ENTRIES, Answer, Outcome, Zone, brief, outcome
 from check_smtp_border.probes.published import resolver_failed, texts
 from check_smtp_border.settings import Settings
 from check_smtp_border.text import printable
@@ -66,10 +66,9 @@ class Looked(NamedTuple):
 
 def look(survey: Survey, net: Net, settings: Settings) -> Sequence[Looked]:
     """Ask every list of every address, all at once."""
-    places = places_of(survey, settings)
-    listable = [address for address in places if is_listable(address)]
-    skipped = tuple(address for address in places if address not in listable)
-    addresses, surplus = listable[:MAX_ADDRESSES], tuple(listable[MAX_ADDRESSES:])
+    places, surplus = places_of(survey, settings)
+    addresses = [address for address in places if is_listable(address)]
+    skipped = tuple(address for address in places if not is_listable(address))
     dns = net.questioner(survey.domain)
     zones = () if dns.failure or not addresses else _asked(addresses, dns, net, settings)
     answers = [answer for zone in zones for answer in zone.answers.values()]
@@ -78,15 +77,20 @@ def look(survey: Survey, net: Net, settings: Settings) -> Sequence[Looked]:
     return [Looked(zones, places, skipped, surplus, dns.failure)]
 
 
-def places_of(survey: Survey, settings: Settings) -> dict[str, Place]:
-    """The addresses of the border, by its hosts, then those of --dnsbl-address."""
+def places_of(survey: Survey, settings: Settings) -> tuple[dict[str, Place], tuple[str, ...]]:
+    """The addresses of the border, by its hosts, then those of --dnsbl-address; and the surplus.
+
+    Where they are too many, the operator's own are none of the surplus.
+    """
     names: dict[str, list[str]] = {}
     for host in survey.hosts:
         for address in (*host.addresses, *host.bogus):
             names.setdefault(unmapped(address), []).append(host.name)
     for address in settings.dnsbl_addresses:
         names.setdefault(address, [])
-    return {address: Visit(address, tuple(found)).place for address, found in names.items()}
+    chosen = set(tuple(dict.fromkeys((*settings.dnsbl_addresses, *names)))[:MAX_ADDRESSES])
+    places = {one: Visit(one, tuple(found)).place for one, found in names.items() if one in chosen}
+    return places, tuple(address for address in names if address not in chosen)
 
 
 def _asked(
@@ -131,11 +135,11 @@ def _asked(
 
 def _answer(dns: Questioner, zone: str, address: str) -> Answer:
     name = f"{reversed_address(address)}.{zone}"
-    records = dns.records(name, "A")
+    records = brief(dns.records(name, "A"))
     if not records.rdata or address in sum(TEST_ENTRIES.values(), ()):
         return Answer(records)
     words = texts(dns.records(name, "TXT"))
-    return Answer(records, words[0] if words else "")
+    return Answer(records, printable(next(filter(None, words), ""), _TEXT_LIMIT))
 
 
 def _lost(zone: str, address: str, words: str) -> Answer:
@@ -186,9 +190,9 @@ def _claim(usable: Sequence[Zone], answered: int) -> Claim:
 def _listed(address: str, where: Place, hits: Sequence[Hit]) -> Verdict:
     """All lists of one address; sorted, so that line 1 does not flap."""
     worst_first = sorted(hits, key=lambda hit: (-hit.zone.level, hit.zone.name))
-    lists = ", ".join(f"{hit.zone.name} ({', '.join(hit.codes)})" for hit in worst_first)
+    lists = ", ".join(f"{hit.zone.name} ({listed(hit.codes)})" for hit in worst_first)
     words = [hit.zone.answers[address].text for hit in worst_first]
-    reason = printable(next(filter(None, words), ""), _TEXT_LIMIT)
+    reason = next(filter(None, words), "")
     text = f"is listed by {lists}" + (f": {reason}" if reason else "")
     level = worst_first[0].zone.level
     return Verdict(level, where, text, "dnsbl-listed", ("dnsbl-listed", address))

@@ -16,6 +16,9 @@ TEST_ENTRIES = {
 }
 
 
+MAX_CODES = 16  # kept of one answer; a list has a handful, an answer of 64 KiB thousands
+
+
 class Answer(NamedTuple):
     """What a zone said of one address. text: the first TXT of a listed one."""
 
@@ -74,6 +77,16 @@ def outcome(zone: Zone) -> Outcome:
             else:
                 clean.append(address)
     return Outcome(hits, tuple(clean), tuple(dict.fromkeys(troubles)), without_ipv6)
+
+
+def brief(records: Records) -> Records:
+    """What is to be kept of an answer: the codes that mean nothing first, for one is enough."""
+    by_use = sorted(set(records.rdata), key=lambda raw: (_is_code(raw), raw))
+    return records._replace(rdata=tuple(by_use[:MAX_CODES]))
+
+
+def _is_code(raw: bytes) -> bool:
+    return raw[:1] == b"\x7f" and raw[:3] != b"\x7f\xff\xff" and raw != b"\x7f\0\0\x01"
 
 
 def codes(records: Records) -> tuple[str, ...]:
