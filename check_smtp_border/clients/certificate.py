@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -12,7 +12,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from check_smtp_border.border.facts import Certificate
+from check_smtp_border.safety import attempt
 from check_smtp_border.text import printable
+
+_Part = TypeVar("_Part")
 
 _SECONDS_A_DAY = 86400.0
 _UNREADABLE = (
@@ -26,25 +29,28 @@ _UNREADABLE = (
 def read_certificate(der: bytes, now: float) -> Certificate | None:
     """Return the facts of the DER certificate at `now` (seconds since the epoch).
 
-    None where `cryptography` cannot read it.
+    None where `cryptography` cannot read it, or its dates; other parts may be missing.
     """
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        names = _dns_names(certificate)
-        subject, issuer = (
-            printable(name.rfc4514_string()) for name in (certificate.subject, certificate.issuer)
-        )
-    except _UNREADABLE:
+    certificate = _read(lambda: x509.load_der_x509_certificate(der))
+    expires = certificate and _read(lambda: _moment(certificate, "after"))
+    begins = certificate and _read(lambda: _moment(certificate, "before"))
+    if not (certificate and expires and begins):
         return None
-    expires, begins = _moment(certificate, "after"), _moment(certificate, "before")
+    subject = _read(lambda: printable(certificate.subject.rfc4514_string()))
+    issuer = _read(lambda: printable(certificate.issuer.rfc4514_string()))
     return Certificate(
         days_left=(expires.timestamp() - now) / _SECONDS_A_DAY,
         days_old=(now - begins.timestamp()) / _SECONDS_A_DAY,
         expires=expires.strftime("%Y-%m-%d"),
-        subject=subject,
-        issuer=issuer,
-        names=names,
+        subject=subject or "(unreadable)",
+        issuer=issuer or "(unreadable)",
+        names=_read(lambda: _dns_names(certificate)) or (),
     )
+
+
+def _read(read: Callable[[], _Part]) -> _Part | None:
+    """One part of a certificate, None where it is so odd that the library raises whatever."""
+    return attempt(read, lambda words: None)
 
 
 def anchor_for_key(key: bytes, chain: Sequence[bytes]) -> bytes:

@@ -92,3 +92,32 @@ def test_what_is_no_certificate_has_no_facts(der: bytes) -> None:
 
 def test_a_certificate_that_is_cut_off_has_no_facts(authority: trustme.CA) -> None:
     assert read_certificate(_issued(authority, "mx1.example.com")[:-20], 0) is None
+
+
+# What OpenSSL takes in a handshake, and cryptography does not read: octets of the same length.
+DNS_NAME, X400_ADDRESS = b"\x82\x0fmx1.example.com", b"\xa3\x0fmx1.example.com"
+UTF8_STRING, BIT_STRING = b"\x0c\x0fmx1.example.com", b"\x03\x0f\x00x1.example.com"
+
+
+def test_the_dates_need_no_alternative_names(authority: trustme.CA) -> None:
+    der = _issued(authority, "mx1.example.com")
+    assert DNS_NAME in der
+    read = facts(der.replace(DNS_NAME, X400_ADDRESS), EXPIRES + datetime.timedelta(days=3))
+    assert (read.days_left, read.names) == (-3, ())
+
+
+def test_the_dates_need_no_common_name_that_is_text() -> None:
+    der = _made_by_hand("mx1.example.com")
+    assert UTF8_STRING in der
+    read = facts(der.replace(UTF8_STRING, BIT_STRING), EXPIRES + datetime.timedelta(days=3))
+    assert read.days_left == -3
+
+
+def test_a_date_in_the_year_0_is_no_date() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mx1.example.com")])
+    far = datetime.datetime(2051, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, BEGINS, far)
+    der = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    assert b"20510101000000Z" in der
+    assert read_certificate(der.replace(b"20510101", b"00000101"), 0) is None
