@@ -14,6 +14,7 @@ from check_smtp_border.command_line import settings_from
 from check_smtp_border.names import Family
 from check_smtp_border.parser import HelpOrVersion, UsageError
 from check_smtp_border.settings import Nameserver, Settings, Threshold, TlsUse
+from check_smtp_border.version import __version__
 
 USER = "valid.email@example.com"
 
@@ -244,7 +245,7 @@ def test_addresses_and_ids_that_cannot_be_meant_are_refused(
     ("arguments", "text"),
     [
         (["-h"], "usage: check_smtp_border [options] [ADDRESS ...]"),
-        (["-V"], "check_smtp_border 1."),
+        (["-V"], f"check_smtp_border {__version__}"),
     ],
 )
 def test_help_and_version_are_printed_and_nothing_is_read(
