@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import enum
+import re
 import socket  # for inet_pton and inet_ntop: `ipaddress` costs 5 ms of every run
 from collections.abc import Sequence
+
+_HOST_LABEL = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Family(enum.Enum):
@@ -32,6 +35,11 @@ def canonical_address(text: str) -> str | None:
 def written_address(octets: bytes) -> str:
     """Return an IP address of 4 or 16 octets as `inet_ntop` writes it."""
     return socket.inet_ntop(socket.AF_INET6 if len(octets) == 16 else socket.AF_INET, octets)
+
+
+def is_host_name(name: str) -> bool:
+    """Whether a name of DNS can be one of a host: letters, digits, hyphens, underscores."""
+    return all(_HOST_LABEL.fullmatch(label) for label in name.split("."))
 
 
 def family_of(address: str) -> Family:

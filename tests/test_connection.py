@@ -301,3 +301,10 @@ def test_what_verifies_is_the_same_on_every_python() -> None:
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert not context.hostname_checks_common_name
     assert context.verify_flags == ssl.VERIFY_X509_TRUSTED_FIRST
+
+
+def test_what_no_packet_from_the_chosen_source_reaches_has_no_route() -> None:
+    """The kernel refuses it before anything is sent: EINVAL, from a loopback address."""
+    with pytest.raises(ConnectFailed) as caught:
+        Connection.open("192.0.2.1", 25, time.monotonic() + 1, "127.0.0.1")
+    assert caught.value.no_route

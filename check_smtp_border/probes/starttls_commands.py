@@ -87,7 +87,9 @@ def _tried(session: Session, dial: Dial) -> Smuggled:
         session.raw(f"EHLO {dial.line.ehlo_name(session)}\r\n".encode("ascii"))
         first = session.read_reply()
         seen = seen._replace(inside=(first,))
-        return seen._replace(inside=(first, *session.replies_within(SECOND_REPLY_SECONDS)))
+        second = session.replies_within(SECOND_REPLY_SECONDS)
+        # One that comes later still stands before QUIT's own.
+        return seen._replace(inside=(first, *second, *session.quit()[:-1]))
     except ConnectionLost:
         return seen._replace(hung_up=True)
     except ProtocolViolation:

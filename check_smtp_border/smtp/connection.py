@@ -224,7 +224,9 @@ def _connect_failed(
     first = address.split(".")[0]
     if address.startswith("ff") or (first.isdigit() and int(first) >= 224):
         return ConnectFailed(reason)
-    if error.errno in _NO_ROUTE:
+    # From this source (a loopback one) that address is not to be reached.
+    unroutable = bool(source) and error.errno == errno.EINVAL
+    if error.errno in _NO_ROUTE or unroutable:
         return ConnectFailed(reason, no_route=True)
     if connecting and error.errno == errno.EADDRNOTAVAIL:
         # Either no address of this host can reach that one, or all ports are taken.

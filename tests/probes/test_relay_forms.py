@@ -465,3 +465,11 @@ def test_a_slow_server_is_never_talked_to_on_two_connections_at_once() -> None:
     began = [session.began for session in server.sessions]
     assert all(later - sooner >= 0.05 for sooner, later in zip(began, began[1:]))
     assert len(began) == 6
+
+
+@pytest.mark.parametrize("name", ["mx>.example.com", "a\\032b.example", "a\\@b.example", "x..y"])
+def test_a_name_that_no_host_can_have_stands_in_no_form(name: str) -> None:
+    asked = forms(visited("192.0.2.1", name), SETTINGS)
+    assert not [form for form in asked if name in form.question.sender + form.question.recipient]
+    known = forms(visited("192.0.2.1", name, "mx.example.com"), SETTINGS)
+    assert any(form.question.recipient.endswith("@mx.example.com") for form in known)

@@ -143,6 +143,15 @@ def test_every_way_to_obey_is_found(tls: Action) -> None:
     assert _found("220 Ready", _take, tls, ehlo=twice)[0] == INJECTION
 
 
+def test_an_answer_that_is_late_still_stands_before_that_to_quit(
+    tls: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starttls_commands, "SECOND_REPLY_SECONDS", 0.05)
+    twice: Action = in_turn(offer_extensions, (offer_extensions, after(0.2, "250 2.0.0 Ok")))
+    assert _found("220 Ready", _take, tls, ehlo=twice)[0] == INJECTION
+    assert _found("220 Ready", _throw_away, tls, quit="250 Bye")[0] == ""
+
+
 def _take(session: Session) -> None:
     session.hear()
 

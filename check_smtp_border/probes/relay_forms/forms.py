@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from check_smtp_border.border.asking import Question
 from check_smtp_border.border.facts import Visit
-from check_smtp_border.names import address_literal, canonical_address
+from check_smtp_border.names import address_literal, canonical_address, is_host_name
 from check_smtp_border.settings import Settings
 
 # From our usual sender: (spelling, the letter of the domain part that a catch-all of the border
@@ -78,7 +78,10 @@ def control(domain: str, settings: Settings) -> Question:
 
 
 def _names(seen: Visit, settings: Settings) -> dict[str, str]:
-    """What the letters of the tables stand for; without M where the host has no name."""
+    """What the letters of the tables stand for; without M where the host has no name.
+
+    DNS may hold any octets: a name with `>` would end the path that it stands in.
+    """
     user, _, foreign = settings.relay_recipient.rpartition("@")
     names = {
         "u": user,
@@ -87,7 +90,8 @@ def _names(seen: Visit, settings: Settings) -> dict[str, str]:
         "T": settings.domain,
         "A": address_literal(seen.address),
     }
-    host = next((name for name in seen.names if not canonical_address(name)), None)
+    named = (name for name in seen.names if is_host_name(name) and not canonical_address(name))
+    host = next(named, None)
     return {**names, "M": host.lower()} if host else names
 
 
