@@ -92,3 +92,9 @@ def test_what_is_no_certificate_has_no_facts(der: bytes) -> None:
 
 def test_a_certificate_that_is_cut_off_has_no_facts(authority: trustme.CA) -> None:
     assert read_certificate(_issued(authority, "mx1.example.com")[:-20], 0) is None
+
+
+def test_of_thousands_of_names_a_hundred_are_kept(authority: trustme.CA) -> None:
+    names = [f"mx{number}.example.com" for number in range(1000)]
+    read = facts(_issued(authority, *names))
+    assert read.names == tuple(names[:100])
