@@ -17,6 +17,7 @@ from check_smtp_border.text import printable
 
 _Part = TypeVar("_Part")
 
+MAX_NAMES = 100  # kept; -vvv has room for fewer, a certificate of 100 KiB for thousands
 _SECONDS_A_DAY = 86400.0
 _UNREADABLE = (
     ValueError,
@@ -91,7 +92,8 @@ def _dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:
         return ()
-    return tuple(printable(name) for name in extension.value.get_values_for_type(x509.DNSName))
+    names = extension.value.get_values_for_type(x509.DNSName)
+    return tuple(printable(name) for name in names[:MAX_NAMES])
 
 
 def _moment(certificate: x509.Certificate, side: str) -> datetime.datetime:

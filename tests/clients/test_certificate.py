@@ -121,3 +121,9 @@ def test_a_date_in_the_year_0_is_no_date() -> None:
     der = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
     assert b"20510101000000Z" in der
     assert read_certificate(der.replace(b"20510101", b"00000101"), 0) is None
+
+
+def test_of_thousands_of_names_a_hundred_are_kept(authority: trustme.CA) -> None:
+    names = [f"mx{number}.example.com" for number in range(1000)]
+    read = facts(_issued(authority, *names))
+    assert read.names == tuple(names[:100])
