@@ -20,6 +20,7 @@ from check_smtp_border.arguments import (
     read_nameserver,
     read_patterns,
     read_port,
+    read_receiver,
     read_seconds,
     read_sender,
     read_threshold,
@@ -51,6 +52,12 @@ ACCEPTED: dict[Reader, dict[str, Any]] = {
         "xn--bcher-kva.example": "xn--bcher-kva.example",
         "XN--strae-oqa.example": "xn--strae-oqa.example",
         "\u4f8b\u3048\u3002example": "xn--r8jz45g.example",
+    },
+    read_receiver: {
+        "https://node.example": "https://node.example",
+        "https://node.example:5665/": "https://node.example:5665",
+        "/var/lib/nagios4/rw/nagios.cmd": "/var/lib/nagios4/rw/nagios.cmd",
+        "-": "-",
     },
     read_mailbox: {
         "valid.email@example.com": "valid.email@example.com",
