@@ -79,9 +79,9 @@ DISTURBS = {
 
 
 NOTHING_PROVED = """\
-Every probe that could prove nothing says so, as WARNING: `NAME-untested` where what it is compared
-with was not right (with `--also` the conversation says that already, and the probe is silent), and
-`NAME-inconclusive` where the answers prove nothing or the time was over."""
+A probe that proves nothing is a WARNING. `NAME-untested`: the conversation, which it builds on, was
+not right; with `--also` the conversation says that itself, and the probe is silent.
+`NAME-inconclusive`: the answers prove nothing, or the time was over."""
 
 
 class Argument(NamedTuple):
