@@ -79,9 +79,9 @@ DISTURBS = {
 
 
 NOTHING_PROVED = """\
-A probe that proves nothing is a WARNING. `NAME-untested`: the conversation, which it builds on, was
-not right; with `--also` the conversation says that itself, and the probe is silent.
-`NAME-inconclusive`: the answers prove nothing, or the time was over."""
+A probe that proves nothing is a WARNING. `NAME-untested`: what it builds on was not
+right, the conversation or a harmless message; with `--also` the conversation says that itself, and
+the probe is silent. `NAME-inconclusive`: the answers prove nothing, or the time was over."""
 
 
 class Argument(NamedTuple):
