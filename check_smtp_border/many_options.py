@@ -10,8 +10,9 @@ MANY = (
     Option(
         ("--file",),
         "file",
-        "look at the domain of each line: ADDRESS or a bare domain, and --domain, --unknown-user,"
-        " --relay-recipient or --expect-... where they differ; - for standard input",
+        "look at many domains, one in each line: ADDRESS or a bare domain, then --domain,"
+        " --unknown-user, --relay-recipient or --expect-... of its own; # begins a comment; - is"
+        " standard input",
         "FILE",
         arguments.read_path,
     ),
@@ -26,21 +27,21 @@ MANY = (
     Option(
         ("--service",),
         "service",
-        "the service that is fed; {domain} stands for the domain",
+        "the service that --submit feeds; {domain} stands for the domain",
         "HOST!SERVICE",
         arguments.read_service,
     ),
     Option(
         ("--connections-per-host",),
         "connections_per_host",
-        f"at once to one address (default: {arguments.CONNECTIONS_PER_HOST})",
+        f"connections at once to one address (default: {arguments.CONNECTIONS_PER_HOST})",
         "NUMBER",
         arguments.read_count,
     ),
     Option(
         ("--connections",),
         "connections",
-        f"at once in all (default: {arguments.CONNECTIONS})",
+        f"connections at once in all (default: {arguments.CONNECTIONS})",
         "NUMBER",
         arguments.read_count,
     ),
@@ -53,9 +54,9 @@ MANY = (
             arguments.read_path,
         )
         for what, help_, file in (
-            ("ca", "certificates that NODE's is verified against", "ca.crt"),
-            ("cert", "certificate that Icinga 2 knows us by", "NODE.crt"),
-            ("key", "its key", "NODE.key"),
+            ("ca", "certificates that --submit verifies NODE's against", "ca.crt"),
+            ("cert", "certificate that --submit shows to Icinga 2", "NODE.crt"),
+            ("key", "key of --icinga-cert", "NODE.key"),
         )
     ),
 )

@@ -21,7 +21,7 @@ TARGETS = (
     Option(
         ("ADDRESS",),
         "addresses",
-        "recipient that must be accepted; the same as --valid-user; several are many domains",
+        "recipient that must be accepted, as with --valid-user; several: a run over many domains",
         "ADDRESS",
         arguments.read_mailbox,
         repeatable=True,
@@ -81,8 +81,8 @@ CONVERSATION = (
     Option(
         ("-F", "--fqdn"),
         "fqdn",
-        "name in EHLO (default: the node name if it has a dot, else the address literal"
-        " of the connection)",
+        "name in EHLO (default: the node name if it has a dot, else the address of the"
+        " connection in brackets)",
         "NAME",
         arguments.read_fqdn,
     ),
@@ -97,7 +97,7 @@ CONVERSATION = (
     Option(
         ("--unknown-user",),
         "unknown_user",
-        "recipient of DOMAIN that must not exist, a bare local part gets @DOMAIN"
+        "recipient of DOMAIN that must not exist; a name without @ gets @DOMAIN"
         " (default: invalid@DOMAIN)",
         "ADDRESS",
     ),
@@ -157,7 +157,7 @@ EXPECTATIONS = (
             names,
             names[1].strip("-"),
             f"{names[1].strip('-')} where the run, or one STEP of it, takes seconds outside of"
-            " RANGE; repeatable (default: none; the STEPs stand at the end)",
+            " RANGE; repeatable (default: none; STEPs: end of --help)",
             "[STEP=]RANGE",
             arguments.read_threshold,
             repeatable=True,
@@ -170,7 +170,7 @@ PROBES = (
     Option(
         ("--also",),
         "also",
-        "look at these too, beside the conversation; repeatable",
+        "ask these further probes, beside the conversation; repeatable",
         "PROBE[,PROBE...]",
         arguments.read_probes,
         repeatable=True,
@@ -178,7 +178,7 @@ PROBES = (
     Option(
         ("--only",),
         "only",
-        "judge these alone; the conversation is held only as far as they need it; repeatable",
+        "judge these probes alone; the conversation goes only as far as they need; repeatable",
         "PROBE[,PROBE...]",
         arguments.read_probes,
         repeatable=True,
@@ -187,8 +187,8 @@ PROBES = (
         Option(
             (f"--dnsbl-{level}",),
             f"dnsbl_{level}",
-            f"{level} where an address is on this block list, a zone of DNS; asks for dnsbl;"
-            " repeatable (default: none)",
+            f"{level} where an address is on this block list, named by its DNS zone; asks the"
+            " probe dnsbl; repeatable (default: none)",
             "ZONE",
             arguments.read_zone,
             repeatable=True,
@@ -199,7 +199,7 @@ PROBES = (
     Option(
         ("--dnsbl-address",),
         "dnsbl_addresses",
-        "look up this address there too, one that sends mail out; repeatable",
+        "look up this address in these lists too: one that sends your mail out; repeatable",
         "ADDRESS",
         arguments.read_listable_address,
         repeatable=True,
@@ -210,7 +210,7 @@ OUTPUT = (
     Option(
         ("-t", "--timeout"),
         "timeout",
-        f"budget of the whole run, decimals allowed (default: {DEFAULTS['timeout']:.0f}, for many"
+        f"limit of the whole run, decimals allowed (default: {DEFAULTS['timeout']:.0f}, for many"
         f" domains {arguments.SECONDS_OF_MANY:.0f})",
         "SECONDS",
         arguments.read_seconds,
@@ -218,15 +218,13 @@ OUTPUT = (
     Option(
         ("--known",),
         "known",
-        "these findings are known: while they are a WARNING they are said at -v alone and do not"
-        " change the state; repeatable",
+        "accept these findings: a WARNING of theirs is said at -v alone and does not change the"
+        " state; CRITICAL stays CRITICAL; repeatable",
         "ID[,ID...]",
         arguments.read_known,
         repeatable=True,
     ),
-    Option(
-        ("--perfdata-per-host",), "perfdata_per_host", "perfdata for every address and step too"
-    ),
+    Option(("--perfdata-per-host",), "perfdata_per_host", "performance data for every address too"),
 )
 
 GROUPS = (

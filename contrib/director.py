@@ -42,7 +42,7 @@ SERVICES = {
         "smtp_border_deep",
         "SMTP border: deep",
         "once a day up to 10 messages, among them a test virus and test spam, and relaying in"
-        " disguise",
+        " other spellings",
         DAY,
         15 * MINUTE,
         {"smtp_border_only": list(DEEP), "smtp_border_timeout": 270},
@@ -59,7 +59,7 @@ SERVICES = {
     "smtp-border-senders": Switched(
         "smtp_border_senders",
         "SMTP border: senders",
-        "bounces for the mailbox, and the mailbox's own name in a stranger's mouth, every 6 hours",
+        "bounces for the mailbox, and a stranger who says that he is the mailbox, every 6 hours",
         6 * HOUR,
         15 * MINUTE,
         {"smtp_border_only": ["null-sender", "own-sender"]},

@@ -55,19 +55,19 @@ means, how urgent it is, how to see it by hand and how to mend it. Packages brin
 
 # Whom a probe disturbs, and what it costs beyond the numbers of CATALOGUE: one sentence for each.
 DISTURBS = {
-    "relay-forms": "23 refusals, at most 5 on one connection: fail2ban bans for that, so put the"
+    "relay-forms": "23 refusals, at most 5 on one connection. fail2ban bans for that: put the"
     " prober into its `ignoreip`.",
     "after-data": "One refusal, or one message to the unknown user, and only where RCPT accepted"
     " him.",
-    "null-sender": "Nobody: nothing is refused, nothing sent.",
+    "null-sender": "Nothing is refused, nothing sent.",
     "own-sender": "One refusal; SPF and DMARC checks log a forged sender.",
-    "postmaster": "Nobody: nothing is refused, nothing sent.",
+    "postmaster": "Nothing is refused, nothing sent.",
     "eicar": "The virus scanner reports a virus from the prober, may keep it, may block the"
     " prober.",
-    "gtube": "The spam filter learns that the prober sends spam: exempt its reputation, not its"
-    " mail.",
-    "smuggling": "7 broken messages: 3 s each, or twice as long as the harmless one took, and the"
-    " filter's time again. The log has bare line feeds and lost connections.",
+    "gtube": "The spam filter learns that the prober sends spam. Exempt the prober's"
+    " reputation; where its mail is exempt, the probe finds nothing.",
+    "smuggling": "7 broken messages. Each takes 3 s (twice the time of the harmless one, where"
+    " that is more) and the filter's time. The log shows bare line feeds and lost connections.",
     "starttls-commands": 'The log may say "improper command pipelining", which strict fail2ban'
     " filters count.",
     "dane": "One TLS session for each name at an address, without mail. Needs a resolver that"
@@ -79,9 +79,9 @@ DISTURBS = {
 
 
 NOTHING_PROVED = """\
-Every probe that could prove nothing says so, as WARNING: `NAME-untested` where what it is compared
-with was not right (with `--also` the conversation says that already, and the probe is silent), and
-`NAME-inconclusive` where the answers prove nothing or the time was over."""
+A probe that proves nothing is a WARNING. `NAME-untested`: what it builds on was not
+right, the conversation or a harmless message; with `--also` the conversation says that itself, and
+the probe is silent. `NAME-inconclusive`: the answers prove nothing, or the time was over."""
 
 
 class Argument(NamedTuple):
@@ -265,7 +265,7 @@ def readme() -> str:
 
 def probes() -> str:
     """What each probe asks and costs, as a table."""
-    head = "| probe | asks | connections | messages | seconds | whom it disturbs |\n"
+    head = "| probe | asks | connections | messages | seconds | what else it does |\n"
     rows = [
         f"| `{entry.name}` | {entry.help} | {entry.connections} | {entry.messages}"
         f" | {entry.seconds:g} | {DISTURBS[entry.name]} |\n"
