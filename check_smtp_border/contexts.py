@@ -54,7 +54,7 @@ class Judged(Result):
     def __new__(
         cls, verdicts: Iterable[Verdict], metric: Metric, known: Sequence[str] = ()
     ) -> Judged:
-        verdicts = tuple(_as_note(one) if one.finding in known else one for one in verdicts)
+        verdicts = tuple(_without_known(tuple(verdicts), known))
         level = max((verdict.level for verdict in verdicts), default=Level.OK)
         self = super().__new__(cls, _STATES[level], "", metric)
         assert isinstance(self, Judged)
@@ -62,12 +62,18 @@ class Judged(Result):
         return self
 
 
-def _as_note(verdict: Verdict) -> Verdict:
-    """A finding of --known: while it is a WARNING it does not change the state."""
-    if verdict.level is not Level.WARNING:
-        return verdict
-    remarks = (*verdict.remarks, f"known: {verdict.finding}")
-    return verdict._replace(level=Level.OK, finding="", remarks=remarks, known=verdict.finding)
+def _without_known(verdicts: Sequence[Verdict], known: Sequence[str]) -> Iterator[Verdict]:
+    """Make notes of the findings of --known, and of what they say already.
+
+    A note does not change the state; what is CRITICAL stays.
+    """
+    noted = {one.finding for one in verdicts if one.finding in known and one.level is Level.WARNING}
+    for one in verdicts:
+        cause = next((id_ for id_ in (one.finding, *one.covered_by) if id_ in noted), "")
+        if cause and one.level is Level.WARNING:
+            remarks = (*one.remarks, f"known: {cause}")
+            one = one._replace(level=Level.OK, finding="", remarks=remarks, known=cause)
+        yield one
 
 
 class RoomContext(Context):

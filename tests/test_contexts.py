@@ -25,7 +25,7 @@ from check_smtp_border.contexts import Judged, ProbeContext, RoomContext, contex
 from check_smtp_border.probes import ALWAYS, CATALOGUE, opened
 from check_smtp_border.settings import Settings
 from check_smtp_border.verdict import Level, Place, Verdict
-from tests.support.facts import SETTINGS, found, line_1, visited
+from tests.support.facts import SETTINGS, found, line_1, to_everyone, visited
 from tests.support.replies import CERTIFICATE, UNDER_TLS
 
 NOWHERE = Place()
@@ -368,6 +368,14 @@ def test_the_finding_of_an_unanswered_probe_is_one_of_its_room() -> None:
         (verdict,) = context.evaluate(metric, Border(SETTINGS)).verdicts
         assert verdict.finding in room.FINDINGS
         assert "WARNING" in room.FINDINGS[verdict.finding].states
+
+
+def test_what_a_known_finding_covers_is_known_with_it() -> None:
+    greylisted = visited(**to_everyone("450 4.7.1 Greylisted, try again later"))
+    settings = SETTINGS._replace(known=("client-refused",))
+    assert line_1(found(greylisted, settings=settings)) == (
+        "SMTP_BORDER OK - example.com: nothing was proved, known: client-refused"
+    )
 
 
 def test_what_is_known_leaves_no_empty_praise() -> None:
