@@ -76,6 +76,7 @@ class _Sweep:
             self._feeder = Feeder(receiver, self._tally, self._is_connected)
         published = look_up(request.domains, self._started, request.timeout)
         gc.freeze()
+        stay_on_one_cpu()
         self._crew.run(request.domains, published)
         if self._feeder:
             self._feeder.end(max(self._deadline, time.monotonic()) + _FEED_SECONDS)
@@ -127,6 +128,17 @@ class _Sweep:
             with contextlib.suppress(OSError):
                 os.write(descriptor, line.encode())
         os._exit(Level.UNKNOWN)
+
+
+def stay_on_one_cpu() -> None:
+    """Keep all threads on one CPU, where the system lets us.
+
+    Only one of them runs Python at a time. On two CPUs they wake each other for nothing: that
+    costs twice the CPU for a domain, and takes longer.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # Linux alone has it
+        ours = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {ours[os.getpid() % len(ours)]})
 
 
 def receiver_of(request: Request) -> Receiver | None:
