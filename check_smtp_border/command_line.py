@@ -20,13 +20,11 @@ from check_smtp_border.text import printable
 _OPTIONS = {option.field: option for _, options in GROUPS for option in options}
 
 
-def settings_from(argv: Sequence[str]) -> Settings:
-    """Return the Settings of `argv`. Raises UsageError, and HelpOrVersion behind their text."""
-    return settings_of(given_in(argv))
-
-
 def given_in(argv: Sequence[str]) -> argparse.Namespace:
-    """Return all values of `argv`, read, and as they were, `words`. Raises as `settings_from`."""
+    """Return all values of `argv`, read, and as they were, `words`.
+
+    Raises UsageError, and HelpOrVersion behind their text.
+    """
     given = parser().parse_args(argv)
     given.words = dict(vars(given))
     _read_all(given)

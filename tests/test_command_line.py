@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from check_smtp_border.command_line import settings_from
 from check_smtp_border.names import Family
 from check_smtp_border.parser import HelpOrVersion, UsageError
 from check_smtp_border.settings import Nameserver, Settings, Threshold, TlsUse
 from check_smtp_border.version import __version__
+from tests.support.command_line import settings_from
 
 USER = "valid.email@example.com"
 

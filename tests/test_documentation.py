@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 
 from check_smtp_border.border.facts import FailureKind, Visit
-from check_smtp_border.command_line import settings_from
 from check_smtp_border.many_options import MANY
 from check_smtp_border.parser import parser
 from check_smtp_border.probes import ALWAYS, CATALOGUE, LABELS, findings, opened
 from check_smtp_border.sweep.tally import FINDINGS as OF_A_SWEEP
 from check_smtp_border.version import __version__
 from tests.probes.test_rooms import OPTIONS, VISITS, everything
+from tests.support.command_line import settings_from
 from tests.support.nameserver import NameServer
 from tests.support.plugin import CHECKOUT, STATES, assert_clean, run
 from tests.support.smtp_server import Action, Script, SmtpServer, after

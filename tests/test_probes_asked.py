@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from check_smtp_border.command_line import settings_from
 from check_smtp_border.parser import UsageError
 from check_smtp_border.probes import CATALOGUE, Control, Entry, asked, delivers, recipients_asked
+from tests.support.command_line import settings_from
 from tests.support.plugin import UNKNOWN, VALID_USER, assert_clean, run
 
 NAMES = [entry.name for entry in CATALOGUE]

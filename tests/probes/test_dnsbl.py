@@ -316,7 +316,7 @@ def test_contradictions_are_refused_at_the_door(options: tuple[str, ...], words:
 
 
 def test_a_list_asks_for_the_probe_by_itself_but_not_beside_only() -> None:
-    from check_smtp_border.command_line import settings_from
+    from tests.support.command_line import settings_from
 
     words = ["--dnsbl-warning", "bl.example", "a@example.com"]
     assert settings_from(words).also == ("dnsbl",)
