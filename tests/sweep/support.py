@@ -72,22 +72,30 @@ def site(
 
 
 class Gauge:
-    """How many sessions there are at once at each address; an action for Script.connect."""
+    """How many sessions there are at once at each address; an action for Script.connect.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
+    meeting: the first sessions wait until so many are there, so that no test hangs on the
+    machine's speed.
+    """
+
+    def __init__(self, meeting: int = 1) -> None:
+        self._meeting = meeting
+        self._changed = threading.Condition()
         self.open: dict[str, int] = {}
         self.most: dict[str, int] = {}
 
     def arrive(self, session: Session) -> None:
         """A session begins."""
-        with self._lock:
-            now = self.open[session.address] = self.open.get(session.address, 0) + 1
-            self.most[session.address] = max(now, self.most.get(session.address, 0))
+        address = session.address
+        with self._changed:
+            now = self.open[address] = self.open.get(address, 0) + 1
+            self.most[address] = max(now, self.most.get(address, 0))
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.most[address] >= self._meeting, timeout=10)
 
     def leave(self, session: Session) -> None:
         """It ends."""
-        with self._lock:
+        with self._changed:
             self.open[session.address] -= 1
 
     def script(self, script: Script) -> Script:

@@ -17,11 +17,11 @@ from tests.support.smtp_server import Script, after, hang, in_turn, start_tls, u
 
 from .support import Gauge, counts, hosts, in_turn_at_most, site
 
-SOON = after(0.02, Script().greeting)  # so that visits meet
+SOON = after(0.02, Script().greeting)  # so that one visit too many would be seen
 
 
 def test_ten_hosts_and_two_hundred_domains(tmp_path: Path) -> None:
-    gauge = Gauge()
+    gauge = Gauge(4)
     with site(200, hosts(10, gauge.script(Script(greeting=SOON)))) as border:
         result = border.sweep(tmp_path / "list")
     assert result.state == OK
@@ -38,7 +38,7 @@ def test_ten_hosts_and_two_hundred_domains(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("option", "most"), [("1", 1), ("2", 2), ("7", 7)])
 def test_connections_to_one_address(tmp_path: Path, option: str, most: int) -> None:
-    gauge = Gauge()
+    gauge = Gauge(most)
     with site(30, hosts(1, gauge.script(Script(greeting=SOON)))) as border:
         result = border.sweep(tmp_path / "list", "--connections-per-host", option)
     assert counts(result) == {"domains": 30, "ok": 30}
@@ -56,7 +56,7 @@ def test_connections_in_all(tmp_path: Path) -> None:
 
 
 def test_many_names_of_one_address_are_one_host(tmp_path: Path) -> None:
-    gauge = Gauge()
+    gauge = Gauge(4)
     vanity = {f"d{n}.example": (f"mx.d{n}.example",) for n in range(40)}
     with site(40, hosts(1, gauge.script(Script(greeting=SOON))), vanity) as border:
         result = border.sweep(tmp_path / "list", "-vv")
@@ -114,7 +114,7 @@ def test_relaying_is_asked_three_times_at_most(tmp_path: Path) -> None:
 
 
 def test_a_throttled_visit_is_repeated_and_fewer_are_made_at_once(tmp_path: Path) -> None:
-    gauge = Gauge()
+    gauge = Gauge(4)
     greeting = in_turn_at_most(2, gauge, SOON)
     with site(30, hosts(1, gauge.script(Script(greeting=greeting)))) as border:
         result = border.sweep(tmp_path / "list")
