@@ -64,7 +64,7 @@ def running(site: Site) -> Iterator[Nagios]:
         ("smtp_border.cfg", False, 1),
         ("smtp_border.cfg", True, 6),
         ("smtp_border_nrpe.cfg", False, 1),
-        ("smtp_border_nrpe.cfg", True, 4),
+        ("smtp_border_nrpe.cfg", True, 6),
     ],
 )
 def test_nagios_finds_no_fault_in_the_shipped_files(

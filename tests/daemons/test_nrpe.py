@@ -106,7 +106,7 @@ def test_every_shipped_deadline_is_above_the_one_before() -> None:
     client = [
         int(seconds) for seconds in re.findall(r"/check_nrpe .* -t (\d+):UNKNOWN", NAGIOS_SHIPPED)
     ]
-    assert len(plugin) == len(re.findall("^command", SHIPPED, re.M)) == 5
+    assert len(plugin) == len(re.findall("^command", SHIPPED, re.M)) == 6
     assert max(plugin) + 5 < min(client) <= ENOUGH_SECONDS
 
 
@@ -156,3 +156,11 @@ def test_icinga_asks_nrpe_by_the_shipped_service(site: Site, authority: trustme.
     assert result.state == CRITICAL
     assert "accepts relaying to test@example.com" in result.output
     assert result.labels[0] == "time"
+
+
+def test_every_shipped_command_has_its_service_in_both_daemons() -> None:
+    commands = re.findall(r"^command\[(\w+)\]", SHIPPED, re.MULTILINE)
+    nagios_asks = (CONTRIB / "nagios" / "smtp_border_nrpe.cfg").read_text(encoding="utf-8")
+    icinga_asks = (CONTRIB / "icinga2" / "smtp_border_nrpe.conf").read_text(encoding="utf-8")
+    assert re.findall(r"check_smtp_border_nrpe!(\w+)$", nagios_asks, re.MULTILINE) == commands
+    assert re.findall(r'nrpe_command = "(\w+)"', icinga_asks) == commands
