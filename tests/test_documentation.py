@@ -272,6 +272,11 @@ def test_help_has_examples_with_and_without_further_probes() -> None:
     assert {bool(settings.only) for settings in examples} == {True, False}
 
 
+def test_readme_shows_every_picture() -> None:
+    shown = re.findall(r"^!\[[^]]+\]\(docs/pictures/([^)]+)\)$", text_of(README), re.MULTILINE)
+    assert sorted(shown) == sorted(path.name for path in (CHECKOUT / "docs/pictures").iterdir())
+
+
 # --- all documents ---
 
 
