@@ -330,7 +330,14 @@ def manual_page() -> str:
             page.add_section(heading.partition(" of ")[0], "=", f".nf\n{_roff(body)}\n.fi")
     page.add_section("exit status", "=", _roff(EXIT_STATUS))
     page.add_section("see also", "=", SEE_ALSO)
-    return str(page)
+    # What makes the page leaves --help out.
+    return str(page).replace("\n.SH PROBES\n", f"\n{_of_help(plugin)}\n.SH PROBES\n", 1)
+
+
+def _of_help(plugin: argparse.ArgumentParser) -> str:
+    (action,) = (one for one in plugin._actions if one.dest == "help")
+    names = ", ".join(f"\\fB{name}\\fR" for name in action.option_strings)
+    return _roff(f"\n.TP\n{names}\n{action.help}")
 
 
 def _manual_entry(entry: Entry) -> str:
