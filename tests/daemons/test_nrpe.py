@@ -39,13 +39,13 @@ disable_syslog=1
 
 
 @contextmanager
-def nrpe(site: Site, commands: str) -> Iterator[None]:
-    """Start NRPE with these commands."""
+def nrpe(site: Site, commands: str, settings: str = "") -> Iterator[None]:
+    """Start NRPE with these commands; settings: further lines of nrpe.cfg, the last one counts."""
     machine.require("nrpe", f"{PLUGINS}/check_nrpe")
     with machine.open_directory() as directory:
         (directory / "commands.cfg").write_text(commands)
         (directory / "nrpe.cfg").write_text(
-            f"{CONFIGURATION}pid_file={directory}/pid\nlog_file={directory}/log\n"
+            f"{CONFIGURATION}{settings}pid_file={directory}/pid\nlog_file={directory}/log\n"
             f"include={directory}/commands.cfg\n"
         )
         hand_over(directory)
@@ -60,6 +60,7 @@ def check_nrpe(command: str, deadline: str = "60:UNKNOWN") -> tuple[int, str]:
     result = subprocess.run(
         [program, "-H", ADDRESS, "-p", str(PORT), "-t", deadline, "-c", command],
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,  # as Icinga takes it
         check=False,
     )
     return result.returncode, result.stdout.decode()
