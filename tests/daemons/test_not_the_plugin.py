@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 import trustme
 
 from tests.real import machine
-from tests.support.plugin import CHECKOUT
+from tests.support.plugin import CHECKOUT, run
 
 from .icinga2 import ONE_NODE, icinga2
 from .nagios import host, nagios
@@ -48,6 +49,12 @@ def timeless(text: str) -> str:
 def test_the_table_does_not_know_the_plugins_own_words() -> None:
     assert len(LINES) > 12
     assert not told("SMTP_BORDER CRITICAL - example.com: the domain does not exist")
+
+
+def test_of_the_plugin_without_its_library() -> None:
+    # -S leaves out site-packages, where the libraries are.
+    alone = (sys.executable, "-S", str(CHECKOUT / "check_smtp_border.py"))
+    assert told(run("a@example.com", command=alone).stdout)
 
 
 def test_of_icinga(site: Site, authority: trustme.CA) -> None:
