@@ -238,17 +238,28 @@ def without_seconds(text: str) -> str:
 
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
 def test_readme_shows_what_the_plugin_says(example: Example) -> None:
+    command = " ".join(("$ check_smtp_border", *example.options, example.user))
+    # With a threshold a busy machine makes the good hosts late as well: another run then.
+    for _ in range(10 if example.options == SLOW else 1):
+        state, said = said_in(example)
+        shown = f"\n{command}\n{said}\n" in examples_of_readme()
+        if shown:
+            break
+    assert shown, said
+    assert state == example.state
+
+
+def said_in(example: Example) -> tuple[int, str]:
+    """The state and line 1, with the addresses of the texts."""
     scripts = dict(zip(ADDRESSES, example.hosts))
     with SmtpServer(scripts) as server, NameServer(ZONE) as nameserver:
         here = ("-n", nameserver.endpoint, "-p", str(server.port), "-F", "monitor.example.net")
         result = run(*here, *example.options, example.user)
     assert_clean(result)
-    assert result.state == example.state
     said = result.status.replace(f"port {server.port}", "port 25")
     for here_address, address in ADDRESSES.items():
         said = said.replace(f"[{here_address}]", f"[{address}]")
-    command = " ".join(("$ check_smtp_border", *example.options, example.user))
-    assert f"\n{command}\n{without_seconds(said)}\n" in examples_of_readme()
+    return result.state, without_seconds(said)
 
 
 def test_every_example_of_readme_is_tried_here() -> None:

@@ -62,6 +62,9 @@ class Nagios(NamedTuple):
         before = self._entry(service).get("last_check", "0")
         pipe = self.directory / "nagios.cmd"
         wait_for("pipe of commands", pipe.exists, self.directory / "nagios.log")
+        # last_check counts whole seconds: two checks in one of them look like one.
+        next_second = int(before) + 1
+        wait_for("next second", lambda: time.time() > next_second, self.directory / "nagios.log")
         now = int(time.time())
         pipe.write_text(f"[{now}] SCHEDULE_FORCED_SVC_CHECK;{host};{service};{now}\n")
 

@@ -26,7 +26,11 @@ from .icinga2 import ONE_NODE, Icinga, Result, assert_valid, icinga2, service
 from .site import NAMESERVER, NOBODY, Site
 from .test_notifications import message_with
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("daemons")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(180),  # more than daemon.PATIENCE_SECONDS
+    pytest.mark.xdist_group("daemons"),
+]
 
 SHIPPED = CHECKOUT / "contrib" / "icinga2"
 MASTER, SATELLITE = "monitor.example.com", "outside.example.net"  # as our zones call them

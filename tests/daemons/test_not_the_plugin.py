@@ -17,7 +17,11 @@ from .nagios import service as nagios_service
 from .site import Site
 from .test_nrpe import check_nrpe, nrpe
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("daemons")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(180),  # more than daemon.PATIENCE_SECONDS
+    pytest.mark.xdist_group("daemons"),
+]
 
 RUNBOOK = (CHECKOUT / "docs" / "runbook.md").read_text(encoding="utf-8")
 TABLE = RUNBOOK.partition("## Line 1 is not the plugin's\n")[2].partition("\n## ")[0]

@@ -23,7 +23,11 @@ from .nagios import Nagios, host, nagios, service
 from .site import NAMESERVER, Site
 from .test_icinga2 import SATELLITES_ZONES, WIZARDS_ZONES
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("daemons")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(180),  # more than daemon.PATIENCE_SECONDS
+    pytest.mark.xdist_group("daemons"),
+]
 
 SHIPPED = CHECKOUT / "contrib"
 BORDERS = {"good": OK, "greylisting": WARNING, "open": CRITICAL}
