@@ -219,9 +219,12 @@ def test_a_reload_in_the_middle_loses_no_result(site: Site, authority: trustme.C
             *("--icinga-key", str(certificates / f"{NODE}.key")),
         ]
         sweep = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        time.sleep(0.2)
+        first = (f"many!smtp-border {names[0]}", "last_check_result")
+        wait_for("first result", lambda: icinga.attribute("services", *first), icinga.log)
+        in_the_middle = sweep.poll() is None
         reload_(directory)
-        said, _ = sweep.communicate(timeout=60)
+        said, _ = sweep.communicate(timeout=120)
+    assert in_the_middle
     assert re.search(r"300 domains in \d+ s: .*; all submitted", said), said
 
 
