@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -327,7 +327,7 @@ define service {{
 
 
 def test_a_satellite_sweeps_the_domains_of_its_zone(site: Site, authority: trustme.CA) -> None:
-    """The master shows what the satellite was told there; it runs nothing itself."""
+    """The master shows what the satellite was told there, when that has died too."""
     here, there = machine.loopback(76), machine.loopback(77)
     services = configured(
         without_example(shipped("icinga2/smtp_border_sweep.conf")), there, "${certs}", SATELLITE
@@ -346,7 +346,10 @@ def test_a_satellite_sweeps_the_domains_of_its_zone(site: Site, authority: trust
         ),
     }
     outside = icinga2(SATELLITE, there, authority, {"zones.conf": SATELLITES_ZONES}, site.mounts)
-    with outside as satellite, icinga2(MASTER, here, authority, on_the_master, {}) as master:
+    inside = icinga2(MASTER, here, authority, on_the_master, {})
+    with ExitStack() as alive, ExitStack() as satellite_alive:
+        satellite = satellite_alive.enter_context(outside)
+        master = alive.enter_context(inside)
         wait_for(
             "configuration on the satellite",
             lambda: satellite.attribute("services", "borders!smtp-border-sweep", "name"),
@@ -361,6 +364,7 @@ def test_a_satellite_sweeps_the_domains_of_its_zone(site: Site, authority: trust
         assert sweep.source == SATELLITE
         assert sweep.state == OK, sweep.output
         assert "3 domains in" in sweep.output
+        shown = {}
         for border, state in BORDERS.items():
             name = f"borders!smtp-border {border}.{ZONE}"
 
@@ -373,3 +377,13 @@ def test_a_satellite_sweeps_the_domains_of_its_zone(site: Site, authority: trust
             assert result["check_source"] == SATELLITE  # type: ignore[index]
             quiet = (f"{name}!smtp-border-way-out", "parent_service_name")
             assert satellite.attribute("dependencies", *quiet) == "way-out"
+            shown[name] = result
+        satellite_alive.close()
+        wait_for(
+            "end of the connection",
+            lambda: master.attribute("endpoints", SATELLITE, "connected") is False,
+            master.log,
+        )
+        assert shown == {
+            name: master.attribute("services", name, "last_check_result") for name in shown
+        }
