@@ -288,6 +288,15 @@ def test_readme_shows_every_picture() -> None:
     assert sorted(shown) == sorted(path.name for path in (CHECKOUT / "docs/pictures").iterdir())
 
 
+def test_readme_names_what_the_debian_package_is_built_with() -> None:
+    control = text_of(CHECKOUT / "contrib/debian/control")
+    field = control.partition("Build-Depends:\n")[2].partition("\nStandards")[0]
+    wanted = set(re.findall(r"^ ([a-z0-9-]+)", field, re.MULTILINE))
+    (told,) = re.findall(r"to build it: `apt install ([^`]+)`", text_of(README))
+    # debhelper and dh-python provide these two names.
+    assert wanted - {"debhelper-compat", "dh-sequence-python3"} <= {*told.split()}
+
+
 # --- all documents ---
 
 
