@@ -55,8 +55,8 @@ means, how urgent it is, how to see it by hand and how to mend it. Packages brin
 
 # Whom a probe disturbs, and what it costs beyond the numbers of CATALOGUE: one sentence for each.
 DISTURBS = {
-    "relay-forms": "23 refusals, at most 5 on one connection. fail2ban bans for that: put the"
-    " prober into its `ignoreip`.",
+    "relay-forms": "23 refusals, at most 5 on one connection, of 501 at most 2: Exim is asked on 7"
+    " connections. fail2ban bans for that: put the prober into its `ignoreip`.",
     "after-data": "One refusal, or one message to the unknown user, and only where RCPT accepted"
     " him.",
     "null-sender": "Nothing is refused, nothing sent.",

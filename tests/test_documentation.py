@@ -14,7 +14,7 @@ from hypothesis import given
 from check_smtp_border.border.facts import FailureKind, Visit
 from check_smtp_border.many_options import MANY
 from check_smtp_border.parser import parser
-from check_smtp_border.probes import ALWAYS, CATALOGUE, LABELS, findings, opened
+from check_smtp_border.probes import ALWAYS, CATALOGUE, LABELS, Entry, findings, opened
 from check_smtp_border.sweep.tally import FINDINGS as OF_A_SWEEP
 from check_smtp_border.version import __version__
 from tests.probes.test_rooms import OPTIONS, VISITS, everything
@@ -281,6 +281,21 @@ def test_an_example_of_help_is_a_right_command(words: list[str]) -> None:
 def test_help_has_examples_with_and_without_further_probes() -> None:
     examples = [settings_from(words) for words in examples_of_help()]
     assert {bool(settings.only) for settings in examples} == {True, False}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [entry for entry in CATALOGUE if entry.name in ("relay-forms", "postmaster", "eicar")],
+    ids=lambda entry: entry.name,
+)
+def test_a_probe_makes_the_connections_that_the_table_says(entry: Entry) -> None:
+    with SmtpServer(GOOD) as server, NameServer("example.com. MX 10 a.example.com.\n" + A) as names:
+        here = ("-n", names.endpoint, "-p", str(server.port), "-F", "monitor.example.net")
+        assert_clean(run(*here, "--also", entry.name, "valid.email@example.com"))
+    assert len(server.sessions) == 1 + entry.connections
+
+
+A = "a.example.com. A 127.0.0.1\n"
 
 
 def test_readme_shows_every_picture() -> None:
