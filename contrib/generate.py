@@ -379,6 +379,8 @@ def bash_completion() -> str:
             action.choices = [f"{step}=" for step in TIMED]
         elif action.dest in completers:
             action.complete = {"bash": f"_check_smtp_border_{completers[action.dest]}"}  # type: ignore[attr-defined]
+        elif action.metavar in ("FILE", "URL|PIPE|-"):
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
     text = shtab.complete(plugin, "bash", preamble=preamble) + "\n"
     if text.count(_END_OF_COMPLETION) != 1:
         raise ValueError("shtab writes another end than it did")

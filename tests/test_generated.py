@@ -149,6 +149,9 @@ PROBES = [entry.name for entry in CATALOGUE]
         (("--known", "mx-al"), ["mx-alias"]),
         (("--known", "relay-acc"), []),
         (("--sour",), ["--source-address"]),
+        (("--file", "contrib/html"), ["contrib/html.py"]),
+        (("--submit", "contrib/html"), ["contrib/html.py"]),
+        (("--icinga-ca", "contrib/html"), ["contrib/html.py"]),
     ],
 )
 def test_completion_offers_the_names_that_an_option_takes(
