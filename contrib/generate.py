@@ -55,8 +55,8 @@ means, how urgent it is, how to see it by hand and how to mend it. Packages brin
 
 # Whom a probe disturbs, and what it costs beyond the numbers of CATALOGUE: one sentence for each.
 DISTURBS = {
-    "relay-forms": "23 refusals, at most 5 on one connection. fail2ban bans for that: put the"
-    " prober into its `ignoreip`.",
+    "relay-forms": "23 refusals, at most 5 on one connection, of 501 at most 2: Exim is asked on 7"
+    " connections. fail2ban bans for that: put the prober into its `ignoreip`.",
     "after-data": "One refusal, or one message to the unknown user, and only where RCPT accepted"
     " him.",
     "null-sender": "Nothing is refused, nothing sent.",
@@ -330,7 +330,14 @@ def manual_page() -> str:
             page.add_section(heading.partition(" of ")[0], "=", f".nf\n{_roff(body)}\n.fi")
     page.add_section("exit status", "=", _roff(EXIT_STATUS))
     page.add_section("see also", "=", SEE_ALSO)
-    return str(page)
+    # What makes the page leaves --help out.
+    return str(page).replace("\n.SH PROBES\n", f"\n{_of_help(plugin)}\n.SH PROBES\n", 1)
+
+
+def _of_help(plugin: argparse.ArgumentParser) -> str:
+    (action,) = (one for one in plugin._actions if one.dest == "help")
+    names = ", ".join(f"\\fB{name}\\fR" for name in action.option_strings)
+    return _roff(f"\n.TP\n{names}\n{action.help}")
 
 
 def _manual_entry(entry: Entry) -> str:
@@ -372,6 +379,8 @@ def bash_completion() -> str:
             action.choices = [f"{step}=" for step in TIMED]
         elif action.dest in completers:
             action.complete = {"bash": f"_check_smtp_border_{completers[action.dest]}"}  # type: ignore[attr-defined]
+        elif action.metavar in ("FILE", "URL|PIPE|-"):
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
     text = shtab.complete(plugin, "bash", preamble=preamble) + "\n"
     if text.count(_END_OF_COMPLETION) != 1:
         raise ValueError("shtab writes another end than it did")

@@ -47,6 +47,10 @@ STACK_NOTE = (
     " long."
 )
 
+# A label to come: whoever has copied these files then need not do it again.
+LATER = "arrival"
+LATER_NOTE = "Until a delivered message is in its mailbox. No version measures it yet."
+
 
 class Picture(NamedTuple):
     """One picture. colours: of its labels, drawn in this order.
@@ -78,6 +82,7 @@ def pictures() -> Iterator[Picture]:
         curve = {entry.label: BLUE}
         title = f"{entry.name} (seconds)"
         yield Picture(entry.label, title, curve, note=entry.help, thresholds=True)
+    yield Picture(LATER, "arrival (seconds)", {LATER: BLUE}, note=LATER_NOTE, thresholds=True)
     yield from _of_the_sweep()
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from check_smtp_border.border.facts import FailureKind, Visit
 from check_smtp_border.many_options import MANY
 from check_smtp_border.parser import parser
-from check_smtp_border.probes import ALWAYS, CATALOGUE, LABELS, findings, opened
+from check_smtp_border.probes import ALWAYS, CATALOGUE, LABELS, Entry, findings, opened
 from check_smtp_border.sweep.tally import FINDINGS as OF_A_SWEEP
 from check_smtp_border.version import __version__
 from tests.probes.test_rooms import OPTIONS, VISITS, everything
@@ -238,17 +238,28 @@ def without_seconds(text: str) -> str:
 
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
 def test_readme_shows_what_the_plugin_says(example: Example) -> None:
+    command = " ".join(("$ check_smtp_border", *example.options, example.user))
+    # With a threshold a busy machine makes the good hosts late as well: another run then.
+    for _ in range(10 if example.options == SLOW else 1):
+        state, said = said_in(example)
+        shown = f"\n{command}\n{said}\n" in examples_of_readme()
+        if shown:
+            break
+    assert shown, said
+    assert state == example.state
+
+
+def said_in(example: Example) -> tuple[int, str]:
+    """The state and line 1, with the addresses of the texts."""
     scripts = dict(zip(ADDRESSES, example.hosts))
     with SmtpServer(scripts) as server, NameServer(ZONE) as nameserver:
         here = ("-n", nameserver.endpoint, "-p", str(server.port), "-F", "monitor.example.net")
         result = run(*here, *example.options, example.user)
     assert_clean(result)
-    assert result.state == example.state
     said = result.status.replace(f"port {server.port}", "port 25")
     for here_address, address in ADDRESSES.items():
         said = said.replace(f"[{here_address}]", f"[{address}]")
-    command = " ".join(("$ check_smtp_border", *example.options, example.user))
-    assert f"\n{command}\n{without_seconds(said)}\n" in examples_of_readme()
+    return result.state, without_seconds(said)
 
 
 def test_every_example_of_readme_is_tried_here() -> None:
@@ -270,6 +281,35 @@ def test_an_example_of_help_is_a_right_command(words: list[str]) -> None:
 def test_help_has_examples_with_and_without_further_probes() -> None:
     examples = [settings_from(words) for words in examples_of_help()]
     assert {bool(settings.only) for settings in examples} == {True, False}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [entry for entry in CATALOGUE if entry.name in ("relay-forms", "postmaster", "eicar")],
+    ids=lambda entry: entry.name,
+)
+def test_a_probe_makes_the_connections_that_the_table_says(entry: Entry) -> None:
+    with SmtpServer(GOOD) as server, NameServer("example.com. MX 10 a.example.com.\n" + A) as names:
+        here = ("-n", names.endpoint, "-p", str(server.port), "-F", "monitor.example.net")
+        assert_clean(run(*here, "--also", entry.name, "valid.email@example.com"))
+    assert len(server.sessions) == 1 + entry.connections
+
+
+A = "a.example.com. A 127.0.0.1\n"
+
+
+def test_readme_shows_every_picture() -> None:
+    shown = re.findall(r"^!\[[^]]+\]\(docs/pictures/([^)]+)\)$", text_of(README), re.MULTILINE)
+    assert sorted(shown) == sorted(path.name for path in (CHECKOUT / "docs/pictures").iterdir())
+
+
+def test_readme_names_what_the_debian_package_is_built_with() -> None:
+    control = text_of(CHECKOUT / "contrib/debian/control")
+    field = control.partition("Build-Depends:\n")[2].partition("\nStandards")[0]
+    wanted = set(re.findall(r"^ ([a-z0-9-]+)", field, re.MULTILINE))
+    (told,) = re.findall(r"to build it: `apt install ([^`]+)`", text_of(README))
+    # debhelper and dh-python provide these two names.
+    assert wanted - {"debhelper-compat", "dh-sequence-python3"} <= {*told.split()}
 
 
 # --- all documents ---

@@ -103,6 +103,13 @@ def test_the_manual_page_has_what_the_help_has_and_what_each_probe_costs() -> No
         assert f"{entry.seconds:g} s" in told
 
 
+def test_the_manual_page_has_every_option() -> None:
+    page = re.sub(r"\\f[BR]", "", manual_page().replace("\\-", "-"))
+    for action in parser()._actions:
+        for name in action.option_strings:
+            assert re.search(rf"^\.TP\n(.*, )?{name}\b.*\n(?!\.)", page, re.MULTILINE), name
+
+
 def test_it_is_known_of_each_probe_whom_it_disturbs() -> None:
     assert list(DISTURBS) == [entry.name for entry in CATALOGUE]
 
@@ -142,6 +149,9 @@ PROBES = [entry.name for entry in CATALOGUE]
         (("--known", "mx-al"), ["mx-alias"]),
         (("--known", "relay-acc"), []),
         (("--sour",), ["--source-address"]),
+        (("--file", "contrib/html"), ["contrib/html.py"]),
+        (("--submit", "contrib/html"), ["contrib/html.py"]),
+        (("--icinga-ca", "contrib/html"), ["contrib/html.py"]),
     ],
 )
 def test_completion_offers_the_names_that_an_option_takes(

@@ -23,7 +23,7 @@ NO_SOURCES = shutil.ignore_patterns(
 
 # One worker builds and installs for all of them.
 pytestmark = pytest.mark.xdist_group("packaging")
-slow = pytest.mark.timeout(300)  # pip may have to fetch
+slow = pytest.mark.timeout(900)  # pip may have to fetch
 
 
 class Built(NamedTuple):

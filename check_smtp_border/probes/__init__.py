@@ -60,7 +60,7 @@ class Entry(NamedTuple):
 
     name: as --also and --only say it.
     help: one line, a question.
-    connections: for each address.
+    connections: for each address of a good border that hangs up on nobody.
     messages: to the valid user, for each address; the harmless one of Control.MESSAGE included.
     seconds: the least that it takes; the order in which probes are asked.
     needs_starttls: --no-starttls leaves nothing to ask.
@@ -89,7 +89,7 @@ CATALOGUE: tuple[Entry, ...] = (
         "is relaying refused in every spelling of a foreign recipient?",
         Scope.ADDRESS,
         Control.RECIPIENTS,
-        connections=8,
+        connections=5,
         seconds=2.0,
     ),
     Entry(

@@ -62,6 +62,9 @@ class Nagios(NamedTuple):
         before = self._entry(service).get("last_check", "0")
         pipe = self.directory / "nagios.cmd"
         wait_for("pipe of commands", pipe.exists, self.directory / "nagios.log")
+        # last_check counts whole seconds: two checks in one of them look like one.
+        next_second = int(before) + 1
+        wait_for("next second", lambda: time.time() > next_second, self.directory / "nagios.log")
         now = int(time.time())
         pipe.write_text(f"[{now}] SCHEDULE_FORCED_SVC_CHECK;{host};{service};{now}\n")
 
@@ -83,21 +86,24 @@ class Nagios(NamedTuple):
 
 
 @contextmanager
-def nagios(files: Mapping[str, str], mounts: Mapping[str, Path]) -> Iterator[Nagios]:
-    """Start Nagios with these files of objects."""
+def nagios(
+    files: Mapping[str, str], mounts: Mapping[str, Path], settings: str = ""
+) -> Iterator[Nagios]:
+    """Start Nagios with these files of objects; settings: further lines of nagios.cfg."""
     machine.require("nagios4")
     with machine.open_directory() as directory:
-        prepare(directory, files)
+        prepare(directory, files, settings)
         command = with_environment("nagios4", directory / "nagios.cfg")
         with machine.running(command, directory / "output", [], mounts):
             yield Nagios(directory)
 
 
-def prepare(directory: Path, files: Mapping[str, str]) -> None:
+def prepare(directory: Path, files: Mapping[str, str], settings: str = "") -> None:
     """Lay out below the directory all that Nagios needs."""
     for name in ("objects", "results"):
         (directory / name).mkdir()
-    (directory / "nagios.cfg").write_text(CONFIGURATION.format(directory=directory))
+    configuration = CONFIGURATION.format(directory=directory)
+    (directory / "nagios.cfg").write_text(configuration + settings)
     for name, text in files.items():
         (directory / "objects" / name).write_text(text)
     hand_over(directory)

@@ -15,7 +15,11 @@ from tests.support.plugin import CHECKOUT
 from .director import Director, director
 from .icinga2 import ONE_NODE, assert_valid, icinga2
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("director")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(180),  # more than daemon.PATIENCE_SECONDS
+    pytest.mark.xdist_group("director"),
+]
 
 SHIPPED = CHECKOUT / "contrib" / "icinga2"
 

@@ -28,7 +28,11 @@ from .test_icinga2 import MASTER, SATELLITE, SATELLITES_ZONES, WIZARDS_ZONES
 from .test_notifications import message_with
 from .test_nrpe import ADDRESS, check_nrpe, nrpe
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("daemons")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(180),  # more than daemon.PATIENCE_SECONDS
+    pytest.mark.xdist_group("daemons"),
+]
 
 CONTRIB = CHECKOUT / "contrib"
 GUIDE = (CONTRIB / "README.md").read_text(encoding="utf-8").partition("## In five minutes\n")[2]

@@ -26,7 +26,11 @@ from .icinga2 import ONE_NODE, Icinga, Result, assert_valid, icinga2, service
 from .site import NAMESERVER, NOBODY, Site
 from .test_notifications import message_with
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("daemons")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(180),  # more than daemon.PATIENCE_SECONDS
+    pytest.mark.xdist_group("daemons"),
+]
 
 SHIPPED = CHECKOUT / "contrib" / "icinga2"
 MASTER, SATELLITE = "monitor.example.com", "outside.example.net"  # as our zones call them
@@ -152,10 +156,13 @@ COMMAND, BORDER, WAY_OUT, NRPE = (
     f"{name}.conf"
     for name in ("check_smtp_border", "smtp_border", "smtp_border_way_out", "smtp_border_nrpe")
 )
+SWEEP = ("check_smtp_border_sweep.conf", "smtp_border_sweep.conf")
 
 
 @pytest.mark.parametrize(
-    "names", [[COMMAND], [COMMAND, BORDER], [COMMAND, BORDER, WAY_OUT], [NRPE]], ids=len
+    "names",
+    [[COMMAND], [COMMAND, BORDER], [COMMAND, BORDER, WAY_OUT], [NRPE], [COMMAND, *SWEEP, WAY_OUT]],
+    ids=len,
 )
 def test_icinga_finds_no_fault_in_the_shipped_files(
     names: list[str], authority: trustme.CA
@@ -166,8 +173,7 @@ def test_icinga_finds_no_fault_in_the_shipped_files(
 
 def test_icinga_finds_no_fault_with_all_examples_switched_on(authority: trustme.CA) -> None:
     files = {name: switched_on(shipped(name)) for name in (COMMAND, BORDER, WAY_OUT, NRPE)}
-    for name in ("check_smtp_border_sweep.conf", "smtp_border_sweep.conf"):
-        files[name] = shipped(name)
+    files |= {name: shipped(name) for name in SWEEP}
     assert_valid("tests", {"stock.conf": STOCK, "node.conf": ONE_NODE, **files}, authority)
 
 

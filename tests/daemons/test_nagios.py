@@ -18,7 +18,11 @@ from .daemon import with_environment
 from .nagios import Nagios, host, nagios, prepare, service
 from .site import WIDE, WIDE_ADDRESSES, Site
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("daemons")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(180),  # more than daemon.PATIENCE_SECONDS
+    pytest.mark.xdist_group("daemons"),
+]
 
 CONTRIB = CHECKOUT / "contrib" / "nagios"
 SHIPPED = (CONTRIB / "check_smtp_border.cfg").read_text(encoding="utf-8")
@@ -64,7 +68,7 @@ def running(site: Site) -> Iterator[Nagios]:
         ("smtp_border.cfg", False, 1),
         ("smtp_border.cfg", True, 6),
         ("smtp_border_nrpe.cfg", False, 1),
-        ("smtp_border_nrpe.cfg", True, 4),
+        ("smtp_border_nrpe.cfg", True, 6),
     ],
 )
 def test_nagios_finds_no_fault_in_the_shipped_files(

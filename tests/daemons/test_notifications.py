@@ -22,7 +22,11 @@ from .nagios import host, nagios
 from .nagios import service as nagios_service
 from .site import Site
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("daemons")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(180),  # more than daemon.PATIENCE_SECONDS
+    pytest.mark.xdist_group("daemons"),
+]
 
 CONTRIB = CHECKOUT / "contrib"
 USER = "valid.email@example.com"

@@ -29,7 +29,7 @@ from .conftest import (
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.timeout(300),  # the first test waits for the build
+    pytest.mark.timeout(900),  # the first test waits for the build
     pytest.mark.xdist_group("packaging"),
 ]
 
@@ -76,6 +76,29 @@ def test_after_its_removal_no_file_is_left_that_was_not_there(packages: Packages
     finally:
         purge()
     assert files() ^ before == set()
+
+
+def test_an_upgrade_from_1_0_0_leads_to_the_examples(packages: Packages, tmp_path: Path) -> None:
+    """They lay in a directory there, and dpkg by itself makes no link of a directory."""
+    documents = Path("/usr/share/doc", NAME)
+    old = tmp_path / "old"
+    (old / "DEBIAN").mkdir(parents=True)
+    (old / "DEBIAN/control").write_text(
+        f"Package: {NAME}\nVersion: 1.0.0-1\nArchitecture: all\nMaintainer: a <a@example.com>\n"
+        "Description: as 1.0.0 was\n"
+    )
+    example = old / documents.relative_to("/") / "examples/icinga2/services.conf"
+    example.parent.mkdir(parents=True)
+    example.touch()
+    command("dpkg-deb", "--build", "--root-owner-group", old)
+    try:
+        command("dpkg", "--install", f"{old}.deb")
+        assert (documents / "examples/icinga2/services.conf").is_file()
+        install(packages)
+        assert (documents / "examples/icinga2/smtp_border.conf").is_file()
+        assert not (documents / "examples/icinga2/services.conf").exists()
+    finally:
+        purge()
 
 
 def test_lintian_has_no_error_and_no_warning(packages: Packages) -> None:

@@ -17,7 +17,7 @@ from .conftest import JUDGED, Packages, by_mx, command, installation, run_as_nag
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.timeout(300),  # the first test waits for the build
+    pytest.mark.timeout(900),  # the first test waits for the build
     pytest.mark.xdist_group("packaging"),
 ]
 

@@ -23,7 +23,7 @@ from .conftest import (
 
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.timeout(300),  # the first test waits for the build
+    pytest.mark.timeout(900),  # the first test waits for the build
     pytest.mark.xdist_group("packaging"),
 ]
 
