@@ -384,6 +384,9 @@ def test_words_that_nobody_knows_say_nothing(text: str, nothing: bool) -> None:
         # A mailbox that is shut to strangers is not a shut mailbox.
         ("550 Mailbox blocked for external servers", Reason.CLIENT_BLOCKED),
         ("550 Mailbox blocked for inactivity", Reason.MAILBOX_DISABLED),
+        ("550 Mailbox is for internal use only", Reason.SENDER_REFUSED),
+        ("550 5.7.1 Mail from external addresses not accepted", Reason.SENDER_REFUSED),
+        ("550 Mail from outside to foreign domains is not accepted", Reason.RELAYING_DENIED),
         # Who may not exist is the sender, or his domain.
         (
             "550-The account or domain may not exist\\n550 Sender verify failed",

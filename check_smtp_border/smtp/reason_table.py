@@ -146,6 +146,12 @@ TABLE: tuple[Row, ...] = (
         "non accepted domain", "non local", "relaying", "relay operation", r"only relays?",
         r"relay\w* (?:\S+ )?only", r"need (?:\S+ ){0,2}to relay", f"{AUTHENTICATION}{GAP4}relay",
     ), plain=True),
+    # A mailbox that takes mail from inside alone.
+    Row(Reason.SENDER_REFUSED, (
+        r"from (?:an? |any |the )?(?:external|outside|remote|foreign|internet)\w*"
+        r"(?!(?: \S+){0,2} to )",
+        "internal (?:use|mail|messages?|senders?|only)",
+    )),
     Row(Reason.FOREIGN_DOMAIN, (
         "domain not found", "domain does not accept", "domain doesnt accept", "accepts no mail",
         r"(?<!recipient )(?<!address )(?<!user )(?<!mailbox )(?:does not|doesnt) accept mail",
