@@ -103,20 +103,24 @@ def headlines(worst_first: Sequence[Verdict]) -> list[Headline]:
 
 
 def joined(findings: Sequence[Headline], visited: Sequence[Place], room: int) -> list[Headline]:
-    """Findings of one level at the same places are said behind one naming of these.
+    """Findings at the same places are said behind one naming of these, the worst first.
 
-    Where line 1 has no room for all of them, they stand apart, so that they are counted.
+    Of another level only where nothing stands between. Where line 1 has no room for all of them,
+    they stand apart, so that they are counted.
     """
     joined: list[Headline] = []
     latest: dict[tuple[object, ...], int] = {}
     for one in findings:
         one = one._replace(where=where_of(one.places, visited))
         key = (one.verdicts[0].level, one.places)
-        if one.where and key in latest:
-            before = joined[latest[key]]
+        follows = bool(joined) and joined[-1].places == one.places
+        index = latest.get(key, len(joined) - 1 if follows else None)
+        if one.where and index is not None:
+            before = joined[index]
             both = before._replace(verdicts=(*before.verdicts, *one.verdicts))
             if both.fits(room):
-                joined[latest[key]] = both
+                joined[index] = both
+                latest[key] = index
                 continue
         latest[key] = len(joined)
         joined.append(one)

@@ -572,14 +572,18 @@ def test_findings_at_one_place_are_joined_and_urgent_ones_stand_first() -> None:
     )
 
 
-def test_findings_of_two_levels_at_one_place_are_not_joined() -> None:
+def test_findings_of_two_levels_at_one_place_are_joined_unless_a_worse_one_stands_between() -> None:
     line = line_1(found(at(relay="250 Ok", unknown="451 4.3.0 Later")))
     assert line == (
         "SMTP_BORDER CRITICAL - example.com: mx1.example.com [192.0.2.1] accepts relaying to"
-        " test@example.net: 250 Ok [relay-accepted] -- mx1.example.com [192.0.2.1] defers unknown"
+        " test@example.net: 250 Ok [relay-accepted], and defers unknown"
         " user invalid@example.com, temporary failure: 451 4.3.0 Later (expected"
         " 5.1.x,5.2.1,5.4.1) [unknown-unexpected]"
     )
+    other = at("192.0.2.2", relay="251 Ok")
+    line = line_1(found(at(relay="250 Ok", unknown="451 4.3.0 Later"), other))
+    assert " 250 Ok [relay-accepted] -- mx2.example.com " in line
+    assert line.endswith(" 251 Ok [relay-accepted] (+1 more)")
 
 
 LENGTHS = st.integers(min_value=1, max_value=400)
