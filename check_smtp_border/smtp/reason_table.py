@@ -83,13 +83,15 @@ TABLE: tuple[Row, ...] = (
         f"{RELAY} (?:is |was |has been |attempt )?(?:attempt )?{DENIED}"
         "(?! (?:using|because of (?:spam|abuse)|errors|attempts|failures|too|[0-9]+ times))",
         "(?:allowed|permitted|authori[sz]ed|permission|configured) to relay",
+        rf"not{GAP4}use (?:me|us|this)(?: \S+){{0,4}} as an? (?:open )?relay",
         rf"use (?:me|us|this)(?: \S+){{0,4}} as an? (?:open )?relay{GAP4}not",
         r"(?:allowed|permitted|authori[sz]ed) to send (?:\S+ )?(?:to|for) (?:external|remote"
         r"|foreign|outside|other|non local)", "insecure mail relay", "not an open relay",
         "no open relay", r"open relay(?:ing)? (?:is )?not", rf"{RELAY} access",
     ), plain=True),
     Row(Reason.TLS_NEEDED, (
-        "starttls", r"(?:tls|ssl) (?:is )?(?:required|mandatory|needed)", "requires? tls",
+        "starttls", "requiretls",
+        r"(?:tls|ssl) (?:is )?(?:required|mandatory|needed)", "requires? tls",
         "(?:use|without|needs?|over a|must use) (?:tls|ssl)", "tls version", "plain ?text",
         r"encryption (?:is )?(?:required|needed|mandatory)", "tls encryption", "unencrypted",
         "requires? encryption", "encrypted (?:connection|session)", "client certificate",
@@ -223,7 +225,9 @@ TABLE: tuple[Row, ...] = (
         "not (?:our|a local) domain", "not (?:a )?gateway", "do not forward",
         "not responsible for", r"(?:mails?|messages?) (?:to|for) (?:\S+ ){0,2}"
         "(?:is |are )?not (?:accepted|delivered|handled|processed|taken)",
-        "local recipients only", "only local (?:recipients|delivery|users|addresses)",
+        "local recipients only",
+        r"(?:domain|recipient|address|destination) is (?:an? )?(?:external|foreign|outside|remote)",
+        "only local (?:recipients|delivery|users|addresses)",
         "(?:external|remote|foreign|outside) (?:recipients?|domains?|address(?:es)?|destinations?)",
     ), plain=True),
     # No reason of the table: our words were wrong, or came at the wrong time.

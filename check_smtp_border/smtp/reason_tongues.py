@@ -7,9 +7,9 @@ two letters for it, or the plain one.
 from __future__ import annotations
 
 _RECIPIENT = (
-    r"(?:(?<!ip )(?:(?:mail)?adresse|adres|direcci\w{0,2}n|indirizzo|endere\w{0,2}o)(?! ip)"
-    r"|benutzer\w*|empf\w*nger\w*|postf\w*ch\w*|konto|adressat\w*|utilisateur|destinataire|compte"
-    r"|bo\w{0,2}te|usuarios?|destinatario|buz\w{0,2}n|casilla|cuenta|utente|casella|account|conta"
+    r"(?:(?<!ip )[ld]?(?:(?:mail)?adresse|adres|direcci\w{0,2}n|indirizzo|endere\w{0,2}o)(?! ip)"
+    r"|benutzer\w*|empf\w*nger\w*|postf\w*ch\w*|konto|adressat\w*|[ld]?utilisateur|destinataire|compte"
+    r"|bo\w{0,2}te|usuarios?|destinatario|buz\w{0,2}n|casilla|cuenta|l?utente|casella|account|conta"
     r"|caixa|gebruiker|ontvanger|postbus|u\w{0,2}ytkownik\w*|odbiorc\w+|skrzynk\w+"
     r"|u\w{0,2}ivatel\w*|p\w{1,3}jemce|schr\w{1,2}nk\w+|anv\w{1,2}ndar\w*|mottag\w+|brevl\w+"
     r"|bruger\w*|modtager\w*|postkasse\w*|bruker\w*|k\w+ytt\w+j\w+|vastaanottaja\w*"
