@@ -418,6 +418,11 @@ def test_what_a_text_is_about(text: str, reason: Reason | None) -> None:
         ("550 Su dirección IP está bloqueada", Reason.CLIENT_BLOCKED),
         ("550 Zu viele unbekannte Empfänger", Reason.THROTTLED),
         ("550 Authentifizierung erforderlich", Reason.AUTHENTICATION_NEEDED),
+        # Words of one's own behind the stock ones.
+        ("550 5.7.1 Recipient address rejected: Empfänger unbekannt", Reason.UNKNOWN_USER),
+        ("550 5.1.1 Recipient address rejected: Absender gesperrt", Reason.SENDER_REFUSED),
+        # Both languages in one text: the English words count.
+        ("550 5.5.0 Adresse expediteur inconnue. Sender address rejected", Reason.SENDER_REFUSED),
     ],
 )
 def test_other_languages_are_read_with_their_accents(text: str, reason: Reason) -> None:

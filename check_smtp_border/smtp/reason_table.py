@@ -66,14 +66,6 @@ TABLE: tuple[Row, ...] = (
     )),
     Row(Reason.CLIENT_BLOCKED, ("client host rejected", "tr(?:ied|ying) to relay")),
     Row(Reason.SENDER_REFUSED, (r"sender verif\w*",)),
-    # In other languages; their words are none of the rows below.
-    Row(Reason.THROTTLED, tongues.THROTTLED),
-    Row(Reason.RELAYING_DENIED, tongues.RELAYING, plain=True),
-    Row(Reason.SENDER_REFUSED, tongues.SENDER),
-    Row(Reason.MAILBOX_DISABLED, tongues.DISABLED),
-    Row(Reason.UNKNOWN_USER, tongues.UNKNOWN, plain=True),
-    Row(Reason.CLIENT_BLOCKED, tongues.CLIENT),
-    Row(Reason.AUTHENTICATION_NEEDED, tongues.AUTHENTICATION),
     # What sounds like a blocked client and is not.
     Row(Reason.UNKNOWN_USER, (
         rf"{RECIPIENT}(?: or \S+)? may not exist", "mailbox unavailable or access denied",
@@ -277,4 +269,14 @@ TABLE: tuple[Row, ...] = (
         "no longer accepts", "not found", "not exist", "doesnt exist", "un?route?able",
         "undeliverable", "cannot deliver mail for", "unknown",
     ), digits="5"),
+)  # fmt: skip
+
+IN_OTHER_LANGUAGES: tuple[Row, ...] = (
+    Row(Reason.THROTTLED, tongues.THROTTLED),
+    Row(Reason.RELAYING_DENIED, tongues.RELAYING, plain=True),
+    Row(Reason.SENDER_REFUSED, tongues.SENDER),
+    Row(Reason.MAILBOX_DISABLED, tongues.DISABLED),
+    Row(Reason.UNKNOWN_USER, tongues.UNKNOWN, plain=True),
+    Row(Reason.CLIENT_BLOCKED, tongues.CLIENT),
+    Row(Reason.AUTHENTICATION_NEEDED, tongues.AUTHENTICATION),
 )  # fmt: skip
