@@ -20,6 +20,9 @@ from check_smtp_border.verdict import Claim, Level, Place, Verdict
 WHERE_LIMIT = 180  # characters of line 1 for naming hosts, so that the finding has room
 _LINE_AIM = 200  # characters of line 1 with one finding: past it, its quote is cut
 _LEAST_QUOTE = 40  # that still shows the codes and how the reply begins
+# One finding that can come near the aim: a reply this short stays whole, and a longer one is
+# cut as far as to its codes.
+_UNCUT_QUOTE, _BARE_QUOTE = 24, 14
 
 
 class Headline(NamedTuple):
@@ -42,9 +45,7 @@ class Headline(NamedTuple):
         if len(text) > aim:
             text = self._said(self.where, SHORT_QUOTE_LIMIT)
         if len(text) > aim:
-            longest = min(SHORT_QUOTE_LIMIT, max(len(one.quote) for one in self.verdicts))
-            excess = -(-(len(text) - aim) // len(self.verdicts))
-            text = self._said(self.where, max(_LEAST_QUOTE, longest - excess))
+            text = self._said(self.where, self._shortest_quote(len(text) - aim))
         where = self.where
         if len(text) > room and where:
             where = shorten(where, max(3, len(where) - (len(text) - room)))
@@ -53,6 +54,15 @@ class Headline(NamedTuple):
             longest = max(len(one.words(_LEAST_QUOTE)) for one in self.verdicts)
             text = self._said(where, _LEAST_QUOTE, max(3, longest - (len(text) - room)))
         return text
+
+    def _shortest_quote(self, excess: int) -> int:
+        """To how many characters quotes are cut, so that the text loses `excess` if it can."""
+        longest = max(len(shorten(one.quote, SHORT_QUOTE_LIMIT)) for one in self.verdicts)
+        wanted = longest - -(-excess // len(self.verdicts))
+        has_codes = self.verdicts[0].quote[:3].isdigit()
+        if len(self.verdicts) > 1 or not has_codes or wanted < -_UNCUT_QUOTE:
+            return max(_LEAST_QUOTE, wanted)
+        return max(_BARE_QUOTE if longest > _UNCUT_QUOTE else _UNCUT_QUOTE, wanted)
 
     def fits(self, room: int) -> bool:
         """Whether `room` characters hold it with short quotes, and all else as it is."""
@@ -93,20 +103,24 @@ def headlines(worst_first: Sequence[Verdict]) -> list[Headline]:
 
 
 def joined(findings: Sequence[Headline], visited: Sequence[Place], room: int) -> list[Headline]:
-    """Findings of one level at the same places are said behind one naming of these.
+    """Findings at the same places are said behind one naming of these, the worst first.
 
-    Where line 1 has no room for all of them, they stand apart, so that they are counted.
+    Of another level only where nothing stands between. Where line 1 has no room for all of them,
+    they stand apart, so that they are counted.
     """
     joined: list[Headline] = []
     latest: dict[tuple[object, ...], int] = {}
     for one in findings:
         one = one._replace(where=where_of(one.places, visited))
         key = (one.verdicts[0].level, one.places)
-        if one.where and key in latest:
-            before = joined[latest[key]]
+        follows = bool(joined) and joined[-1].places == one.places
+        index = latest.get(key, len(joined) - 1 if follows else None)
+        if one.where and index is not None:
+            before = joined[index]
             both = before._replace(verdicts=(*before.verdicts, *one.verdicts))
             if both.fits(room):
-                joined[latest[key]] = both
+                joined[index] = both
+                latest[key] = index
                 continue
         latest[key] = len(joined)
         joined.append(one)
@@ -143,7 +157,8 @@ def claimed(who: str, plural: bool, claims: Sequence[Claim]) -> str:
 
 def room_of(domain: str, findings: int, level: Level) -> int:
     """How many characters of line 1 a finding may take behind the domain."""
-    return room_for(level.name) - len(f"{domain}: ") - len(f" (+{findings} more)")
+    more = f" (+{findings} more)" if findings > 1 else ""
+    return room_for(level.name) - len(f"{domain}: {more}")
 
 
 def fit(domain: str, parts: Sequence[str], level: Level) -> str:

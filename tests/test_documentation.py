@@ -255,6 +255,10 @@ def said_in(example: Example) -> tuple[int, str]:
     with SmtpServer(scripts) as server, NameServer(ZONE) as nameserver:
         here = ("-n", nameserver.endpoint, "-p", str(server.port), "-F", "monitor.example.net")
         result = run(*here, *example.options, example.user)
+        for _ in range(10 * (example.options == SLOW)):
+            if "(1 of 3 addresses)" in result.status:
+                break  # on a busy machine the good hosts may be slow, too
+            result = run(*here, *example.options, example.user)
     assert_clean(result)
     said = result.status.replace(f"port {server.port}", "port 25")
     for here_address, address in ADDRESSES.items():

@@ -41,11 +41,12 @@ ACQUISITION = sorted(
     for name in MODULES
     if name.split(".")[0] in ("border", "clients") and name not in ("border", "border.resource")
 )
-PURE_SMTP = ("smtp", "smtp.reply", "smtp.reason", "smtp.reason_table", "smtp.message")
+TABLES = ("smtp.reason_table", "smtp.reason_tongues", "smtp.reason_words")
+PURE_SMTP = ("smtp", "smtp.reply", "smtp.reason", *TABLES, "smtp.message")
 PURE = [
     *("text", "names", "settings", "arguments", "verdict", "headline", "safety"),
     *("border.facts", "border.asking", "border.records", "border.script", "probes", *ROOMS),
-    *("smtp.reply", "smtp.reason", "smtp.reason_table"),
+    *("smtp.reply", "smtp.reason", *TABLES),
 ]
 WITHOUT_IO = {
     *("__future__", "base64", "collections", "datetime", "enum", "functools", "hashlib"),

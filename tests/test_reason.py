@@ -339,6 +339,7 @@ def test_the_recipient_is_unknown_in_so_many_words(text: str, said: bool) -> Non
         ("550 Rejected", False),
         ("550 No, thanks", False),
         ("550 not for the likes of that", True),
+        ("554 Denied (Mode: normal)", True),
         ("550 5.7.1 not for the likes of that", True),
         ("550 5.1.1 not for the likes of that", False),
         ("550 nothing for <u@example.com> at all", False),
@@ -380,9 +381,51 @@ def test_words_that_nobody_knows_say_nothing(text: str, nothing: bool) -> None:
         ("501 Invalid domain name", Reason.EHLO_REFUSED),
         ("550 Invalid domain name", None),
         ("553 5.1.2 Invalid domain name", Reason.UNKNOWN_USER),
+        # A mailbox that is shut to strangers is not a shut mailbox.
+        ("550 Mailbox blocked for external servers", Reason.CLIENT_BLOCKED),
+        ("550 Mailbox blocked for inactivity", Reason.MAILBOX_DISABLED),
+        ("550 Mailbox is for internal use only", Reason.SENDER_REFUSED),
+        ("550 5.7.1 Mail from external addresses not accepted", Reason.SENDER_REFUSED),
+        ("550 Mail from outside to foreign domains is not accepted", Reason.RELAYING_DENIED),
+        # Who may not exist is the sender, or his domain.
+        (
+            "550-The account or domain may not exist\\n550 Sender verify failed",
+            Reason.SENDER_REFUSED,
+        ),
+        ("550 Domain may not exist or DNS check failed", Reason.CLIENT_BLOCKED),
+        ("550 5.7.1 Direct delivery is not permitted", None),
+        # A tag and a link to a postmaster's page are about who sends.
+        ("554 5.7.1 : (RTR:BB) https://postmaster.example.com/codes", Reason.CLIENT_BLOCKED),
     ],
 )
 def test_what_a_text_is_about(text: str, reason: Reason | None) -> None:
+    assert reason_of(reply_of(text)) is reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("550 Empfänger unbekannt", Reason.UNKNOWN_USER),
+        ("550 5.7.1 Es gibt kein Postfach mit diesem Namen", Reason.UNKNOWN_USER),
+        ("550 Boîte aux lettres bloquée", Reason.MAILBOX_DISABLED),
+        ("550 Dirección no encontrada", Reason.UNKNOWN_USER),
+        ("550 Användaren är okänd", Reason.UNKNOWN_USER),
+        ("550 Nie ma takiego użytkownika", Reason.UNKNOWN_USER),
+        ("550 Relay não permitido", Reason.RELAYING_DENIED),
+        ("554 5.7.1 Weiterleitung nicht erlaubt", Reason.RELAYING_DENIED),
+        ("550 5.7.1 Absenderadresse unbekannt", Reason.SENDER_REFUSED),
+        ("550 L'expéditeur n'existe pas", Reason.SENDER_REFUSED),
+        ("550 Su dirección IP está bloqueada", Reason.CLIENT_BLOCKED),
+        ("550 Zu viele unbekannte Empfänger", Reason.THROTTLED),
+        ("550 Authentifizierung erforderlich", Reason.AUTHENTICATION_NEEDED),
+        # Words of one's own behind the stock ones.
+        ("550 5.7.1 Recipient address rejected: Empfänger unbekannt", Reason.UNKNOWN_USER),
+        ("550 5.1.1 Recipient address rejected: Absender gesperrt", Reason.SENDER_REFUSED),
+        # Both languages in one text: the English words count.
+        ("550 5.5.0 Adresse expediteur inconnue. Sender address rejected", Reason.SENDER_REFUSED),
+    ],
+)
+def test_other_languages_are_read_with_their_accents(text: str, reason: Reason) -> None:
     assert reason_of(reply_of(text)) is reason
 
 

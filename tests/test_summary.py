@@ -181,44 +181,45 @@ NIGHTS = {
     ),
     "greylisted": Night(
         "WARNING - example.com: mx1.example.com [192.0.2.1] defers everyone alike,"
-        " greylisted: 450 4.7.1 Greylisted, please try agai... (relaying and unknown users"
+        " greylisted: 450 4.7.1 Greylisted, please try... (relaying and unknown users"
         " could not be tested) [client-refused]",
         (at(**to_everyone(GREYLISTED)),),
     ),
     "the valid user alone is greylisted": Night(
         "WARNING - example.com: mx1.example.com [192.0.2.1] defers valid user"
-        " valid.email@example.com, greylisted: 450 4.7.1 Greylisted, please try agai..."
+        " valid.email@example.com, greylisted: 450 4.7.1 Greylisted, please try again in 300 s..."
         " (expected 2xx) [valid-deferred]",
         (at(valid=GREYLISTED),),
     ),
     "we are blocked": Night(
         "CRITICAL - example.com: mx1.example.com [192.0.2.1] refuses everyone alike, client"
-        " blocked: 554 5.7.1 Service unavailable; Client... (relaying and unknown users could"
+        " blocked: 554 5.7.1 Service unavailab... (relaying and unknown users could"
         " not be tested) [client-refused]",
         (at(**to_everyone(BLOCKED)),),
     ),
     "we are blocked for strangers' mail": Night(
-        "WARNING - example.com: mx1.example.com [192.0.2.1] gives no proof for unknown user"
-        " invalid@example.com, client blocked: 554 5.7.1 Service unavailable; Client..."
+        "WARNING - example.com: mx1.example.com [192.0.2.1] leaves unknown user"
+        " invalid@example.com untested, client blocked: 554 5.7.1 Service unavailable; Client host"
+        " [1..."
         " [unknown-inconclusive]",
         (at(unknown=BLOCKED),),
     ),
     "the test mailbox is deleted": Night(
         "CRITICAL - example.com: mx1.example.com [192.0.2.1] refuses valid user"
-        " valid.email@example.com as unknown: 550 5.1.1 mailbox unavailable (see"
-        " --valid-user; unknown users could not be tested) [valid-refused]",
+        " valid.email@example.com as unknown: 550 5.1.1 mailbox u... (see"
+        " --valid-user; unknown users untested) [valid-refused]",
         (at(valid=GONE, unknown=GONE),),
     ),
     "the test mailbox is full": Night(
         "CRITICAL - example.com: mx1.example.com [192.0.2.1] refuses valid user"
-        " valid.email@example.com, mailbox full: 552 5.2.2 Over quota (expected 2xx; see"
+        " valid.email@example.com, mailbox full: 552 5.2.2 Over quota (see"
         " --valid-user) [valid-refused]",
         (at(valid="552 5.2.2 Over quota"),),
     ),
     "the relay recipient's domain takes no mail": Night(
-        "WARNING - example.com: mx1.example.com [192.0.2.1] gives no proof for relaying to"
-        " test@example.net, foreign domain takes no mail: 556 5.1.10 Recipient address has"
-        " null MX (see --relay-recipient) [relay-inconclusive]",
+        "WARNING - example.com: mx1.example.com [192.0.2.1] leaves relaying to"
+        " test@example.net untested, foreign domain takes no mail: 556 5.1.10 Re... (see"
+        " --relay-recipient) [relay-inconclusive]",
         (at(relay="556 5.1.10 Recipient address has null MX"),),
     ),
     "two findings at two addresses": Night(
@@ -282,8 +283,8 @@ NIGHTS = {
     ),
     "the sender is refused": Night(
         "CRITICAL - example.com: mx1.example.com [192.0.2.1] refuses MAIL FROM"
-        " smtp.test@monitor.example, sender refused: 550 5.1.8 Sender address rejected: Do..."
-        " (see --from) [mail-refused]",
+        " smtp.test@monitor.example, sender refused: 550 5.1.8 Sender address rejected: Domain"
+        " no... (see --from) [mail-refused]",
         (at(mail="550 5.1.8 Sender address rejected: Domain not found", **NOBODY),),
     ),
     "the banner is slow": Night(
@@ -417,6 +418,37 @@ def test_the_line_that_wakes_somebody_up(night: Night) -> None:
     assert line_1(check) == f"SMTP_BORDER {night.line}"
 
 
+# Long refusals of real servers, which line 1 quotes as far as there is room.
+LONG_REFUSALS = {
+    "greylisted": to_everyone(GREYLISTED),
+    "blocked": to_everyone(f"{BLOCKED}; https://list.example/query/192.0.2.99"),
+    "relay blocked": {"relay": f"{BLOCKED}; https://list.example/query/192.0.2.99"},
+    "deleted": dict.fromkeys(
+        ("valid", "unknown"),
+        "550 5.1.1 valid@example.com: Recipient address rejected: User unknown in local table",
+    ),
+    "deleted, at OpenSMTPD": to_everyone("550 Invalid recipient: valid@example.com"),
+    "full": {"valid": "452 4.2.2 valid@example.com: mailbox is full, its quota is exceeded"},
+    "the foreign domain takes no mail": {
+        "relay": "556 5.1.10 test@example.net: Recipient address rejected: Domain does not accept"
+        " mail (nullMX)"
+    },
+    "sender": to_everyone("550 5.7.23 SPF fail for smtp.test@monitor.example, see openspf.org"),
+    "EHLO name": to_everyone("504 5.5.2 monitor.example: Helo command rejected: need FQDN"),
+    "unknown domain": to_everyone("454 4.7.1 valid@example.com: Relay access denied"),
+    "not for good": {"unknown": "450 4.1.1 invalid@example.com: User unknown in local table"},
+}
+
+
+@pytest.mark.parametrize("refusals", LONG_REFUSALS.values(), ids=LONG_REFUSALS.keys())
+def test_a_single_finding_is_short_and_shows_the_codes(refusals: dict[str, str]) -> None:
+    settings = SETTINGS._replace(valid_user="valid@example.com")
+    line = line_1(found(at(**refusals), settings=settings))
+    assert 130 <= len(line) <= 200
+    text = next(iter(refusals.values()))
+    assert f": {' '.join(text.split()[:2])[:10]}" in line
+
+
 # --- the limits of line 1 ----------------------------------------------------------------------
 
 
@@ -502,7 +534,7 @@ def test_a_quoted_reply_is_cut_before_any_other_word(length: int) -> None:
         rf"{re.escape(head)} test@example\.net: (250 a+(?:\.\.\.)?) \[relay-accepted\]", line
     )
     assert match
-    assert match[1] == reply_text if length < 70 else match[1].endswith("aaa...")
+    assert match[1] == reply_text if length < 80 else match[1].endswith("aaa...")
     assert len(line) <= 200
 
 
@@ -511,7 +543,7 @@ def test_a_quoted_reply_keeps_its_codes_where_the_other_words_fill_the_line() ->
     settings = SETTINGS._replace(valid_user=f"{'v' * 64}@example.com")
     assert line_1(found(seen, settings=settings)) == (
         "SMTP_BORDER WARNING - example.com: mx1.example.com [192.0.2.1] defers valid user"
-        f" {'v' * 64}@example.com, greylisted: 450 4.7.1 Greylisted, {'a' * 15}... (expected 2xx)"
+        f" {'v' * 64}@example.com, greylisted: 450 4.7.1 G... (expected 2xx)"
         " [valid-deferred]"
     )
 
@@ -540,14 +572,18 @@ def test_findings_at_one_place_are_joined_and_urgent_ones_stand_first() -> None:
     )
 
 
-def test_findings_of_two_levels_at_one_place_are_not_joined() -> None:
+def test_findings_of_two_levels_at_one_place_are_joined_unless_a_worse_one_stands_between() -> None:
     line = line_1(found(at(relay="250 Ok", unknown="451 4.3.0 Later")))
     assert line == (
         "SMTP_BORDER CRITICAL - example.com: mx1.example.com [192.0.2.1] accepts relaying to"
-        " test@example.net: 250 Ok [relay-accepted] -- mx1.example.com [192.0.2.1] defers unknown"
+        " test@example.net: 250 Ok [relay-accepted], and defers unknown"
         " user invalid@example.com, temporary failure: 451 4.3.0 Later (expected"
         " 5.1.x,5.2.1,5.4.1) [unknown-unexpected]"
     )
+    other = at("192.0.2.2", relay="251 Ok")
+    line = line_1(found(at(relay="250 Ok", unknown="451 4.3.0 Later"), other))
+    assert " 250 Ok [relay-accepted] -- mx2.example.com " in line
+    assert line.endswith(" 251 Ok [relay-accepted] (+1 more)")
 
 
 LENGTHS = st.integers(min_value=1, max_value=400)

@@ -51,7 +51,6 @@ DEFAULT_PATTERNS = {
 
 # While the operator gives no pattern, these reasons are right too: (first digit, reason).
 _RIGHT_REASONS = {
-    Recipient.VALID: frozenset[tuple[str, Reason]](),
     Recipient.UNKNOWN: frozenset({("5", Reason.UNKNOWN_USER)}),
     Recipient.RELAY: frozenset(
         {
@@ -70,10 +69,8 @@ _EXEMPT = ("postmaster", "abuse")
 _IN_GENERAL = {Recipient.UNKNOWN: "unknown users", Recipient.RELAY: "relaying"}
 _ACCEPTED = {Recipient.UNKNOWN: "unknown-accepted", Recipient.RELAY: "relay-accepted"}
 _UNEXPECTED = {Recipient.UNKNOWN: "unknown-unexpected", Recipient.RELAY: "relay-unexpected"}
-_INCONCLUSIVE = {
-    Recipient.UNKNOWN: "unknown-inconclusive",
-    Recipient.RELAY: "relay-inconclusive",
-}
+_INCONCLUSIVE = {one: f"{one.value}-inconclusive" for one in _IN_GENERAL}
+_ALIKE = "the valid user got the same refusal"
 _VALID_FINDINGS = ("client-refused", "valid-refused", "valid-deferred", "valid-unexpected")
 
 
@@ -107,7 +104,7 @@ def is_right(reply: Reply, reason: Reason | None, settings: Settings, recipient:
     """Whether `reply` is right, by a pattern or, while the operator gives none, by its reason."""
     if any(meets(reply, pattern) for pattern in patterns(settings, recipient)):
         return True
-    right = (reply.code[0], reason) in _RIGHT_REASONS[recipient]
+    right = (reply.code[0], reason) in _RIGHT_REASONS.get(recipient, ())
     return right and _given(settings, recipient) is None
 
 
@@ -154,16 +151,17 @@ def _valid(seen: Visit, reply: Reply, settings: Settings) -> Verdict:
         return Verdict(Level.OK, seen.place, text, claim=claim, step="rcpt_valid", quote=str(reply))
     if belongs_to_tls(seen, reason):
         return untested_without_tls(seen, about, reply, "valid-refused")
-    alike = _alike(seen)
+    untested = _untested(seen)
+    alike = tuple(one for one, why in untested.items() if why == _ALIKE)
     level, finding, text, remarks = _valid_finding(seen, reply, reason, alike, settings)
-    if alike and finding != "client-refused":
-        remarks = (*remarks, f"{_in_general(alike)} could not be tested")
+    if untested and finding != "client-refused":
+        remarks = (*remarks, _left([*untested]))
     return Verdict(
         level,
         seen.place,
         text,
         finding,
-        (finding, *reply.codes, *(recipient.value for recipient in alike)),
+        (finding, *reply.codes, *(recipient.value for recipient in untested)),
         step="rcpt_valid",
         quote=str(reply),
         remarks=remarks,
@@ -186,39 +184,43 @@ def _valid_finding(
     if reason is Reason.UNKNOWN_USER:
         finding = "valid-refused" if reply.permanent else "valid-deferred"
         if Recipient.RELAY in alike:
-            return level_of(reply), finding, unknown_domain, ()
+            return level_of(reply), finding, unknown_domain, ("or see --valid-user",)
         text = f"{deed(reply)} {about} as unknown"
         return level_of(reply), finding, text, ("see --valid-user",)
     not_asked = [one for one in Recipient if one not in seen.replies]
     if len(alike) + len(not_asked) == 2 and (alike or reply.code == "421"):
-        remarks = (f"{_in_general(alike)} could not be tested",) if alike else ()
+        remarks = (_left(alike),) if alike else ()
         if not_asked:
-            remarks += (f"{_in_general(not_asked)} not asked",)
+            remarks += (_left(not_asked, "not asked"),)
         text = f"{deed(reply)} everyone alike{because(reason)}"
         return level_of(reply), "client-refused", text, remarks
-    finding = "valid-unexpected"
-    if reply.transient or reply.permanent:
-        finding = "valid-deferred" if reply.transient else "valid-refused"
+    kinds = {"4": "valid-deferred", "5": "valid-refused"}
+    finding = kinds.get(reply.code[0], "valid-unexpected")
     remarks = (_expected(settings, Recipient.VALID), *helpful_options(reason, settings))
     if reason in (Reason.MAILBOX_FULL, Reason.MAILBOX_DISABLED):
-        remarks += ("see --valid-user",)
+        remarks = ("see --valid-user",)
     return level_of(reply), finding, f"{deed(reply)} {about}{because(reason)}", remarks
 
 
-def _alike(seen: Visit) -> tuple[Recipient, ...]:
-    """Who got the valid user's very refusal, so that his own proves nothing."""
-    return tuple(one for one in (Recipient.UNKNOWN, Recipient.RELAY) if _same_refusal(seen, one))
+def _untested(seen: Visit) -> dict[Recipient, str]:
+    """Whom the valid user's refusal leaves untested, and why."""
+    valid, untested = seen.replies.get(Recipient.VALID), {}
+    told = _ABOUT_THE_RECIPIENT | _ABOUT_RELAYING
+    for one in (Recipient.UNKNOWN, Recipient.RELAY):
+        reply = seen.replies.get(one)
+        if not valid or not reply or valid.completed:
+            continue
+        if _same(valid, reply):
+            untested[one] = _ALIKE
+        elif reply.code == "421" and reason_of(reply) not in told:
+            untested[one] = "the server left"  # some do at the third refusal
+    return untested
 
 
-def _same_refusal(seen: Visit, recipient: Recipient) -> bool:
-    """The valid user was refused too, by the same refusal."""
-    valid, reply = seen.replies.get(Recipient.VALID), seen.replies.get(recipient)
-    return bool(valid and reply and not valid.completed and _same(valid, reply))
-
-
-def _in_general(recipients: Sequence[Recipient]) -> str:
-    """`relaying and unknown users`, the more urgent first."""
-    return enumerated([_IN_GENERAL[recipient] for recipient in reversed(recipients)])
+def _left(recipients: Sequence[Recipient], how: str = "") -> str:
+    """`relaying and unknown users could not be tested`, the more urgent first."""
+    how = how or ("untested" if len(recipients) == 1 else "could not be tested")
+    return f"{enumerated([_IN_GENERAL[one] for one in reversed(recipients)])} {how}"
 
 
 def _negative(seen: Visit, recipient: Recipient, reply: Reply, settings: Settings) -> Verdict:
@@ -236,8 +238,8 @@ def _negative(seen: Visit, recipient: Recipient, reply: Reply, settings: Setting
         step=f"rcpt_{recipient.value}",
         quote=str(reply),
     )
-    if _same_refusal(seen, recipient):
-        text = f"leaves {about} untested, the valid user got the same refusal"
+    if recipient in (untested := _untested(seen)):
+        text = f"leaves {about} untested, {untested[recipient]}"
         return base._replace(text=text, covered_by=_VALID_FINDINGS)
     if proves_nothing(reply, reason):
         remarks = helpful_options(reason, settings)
@@ -283,15 +285,15 @@ def _inconclusive(
 ) -> Verdict:
     """A refusal that proves nothing; where both got the same one, it is said once."""
     unknown, relay = (seen.replies.get(one) for one in (Recipient.UNKNOWN, Recipient.RELAY))
-    about = whom(settings, recipient)
-    covered_by: tuple[str, ...] = ()
+    about, covered_by = whom(settings, recipient), tuple[str, ...]()
     if unknown and relay and _same(unknown, relay):
         about = enumerated([whom(settings, one) for one in (Recipient.UNKNOWN, Recipient.RELAY)])
         covered_by = () if recipient is Recipient.UNKNOWN else ("unknown-inconclusive",)
-    text = f"gives no proof for {about}{because(reason)}"
+    text = f"leaves {about} untested{because(reason)}"
     return base._replace(text=text, covered_by=covered_by, remarks=remarks)
 
 
 def _same(one: Reply, other: Reply) -> bool:
-    """The same codes and the same reason: `550 Unrouteable address` is not `550 relay denied`."""
-    return one.codes == other.codes and reason_of(one) == reason_of(other)
+    """The same codes and reason: `550 Unrouteable address` is not `550 relay denied`. Or 421."""
+    left = one.code == other.code == "421"
+    return left or (one.codes == other.codes and reason_of(one) == reason_of(other))

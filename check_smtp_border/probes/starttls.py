@@ -15,7 +15,7 @@ FINDINGS = {
     "starttls-broken": Finding("CRITICAL", "offers STARTTLS, and no TLS session comes about"),
     "starttls-missing": Finding("CRITICAL", "does not offer the STARTTLS that is demanded"),
     "starttls-deferred": Finding(
-        "WARNING, CRITICAL where TLS is demanded or no recipient could be asked", "defers STARTTLS"
+        "WARNING, CRITICAL where TLS is demanded or no recipient could be tested", "defers STARTTLS"
     ),
     "tls-obsolete": Finding("WARNING", "agrees on a TLS version below 1.2, though TLS is demanded"),
 }
@@ -40,7 +40,8 @@ def judge(seen: Visit, settings: Settings) -> Iterator[Verdict]:
         remarks = ("without TLS it takes no mail",)
     if not seen.replies and not seen.mail and not seen.failure:
         remarks = ("no recipient could be asked",)
-        level = level if seen.others_answer else Level.CRITICAL
+    if remarks and not seen.others_answer:
+        level = Level.CRITICAL  # nothing was tested, and no mail gets in
     same_as: tuple[str | None, ...] = (finding, tls.cause, *remarks)
     if tls.reply and not tls.error:
         same_as = (finding, *tls.reply.codes)

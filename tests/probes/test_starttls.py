@@ -68,8 +68,11 @@ def test_failed_tls_says_where_no_mail_is_taken_without_it(tls: Tls) -> None:
         visited(tls=tls, mail=TLS_ONLY, **nobody),
         visited(tls=tls, **to_everyone(TLS_ONLY)),
     ):
-        (verdict,) = judged("starttls", seen)
-        assert verdict.words().endswith(" (without TLS it takes no mail)")
+        for others_answer in (False, True):
+            (verdict,) = judged("starttls", seen._replace(others_answer=others_answer))
+            assert verdict.words().endswith(" (without TLS it takes no mail)")
+            deferred = verdict.finding == "starttls-deferred"
+            assert verdict.level is (WARNING if others_answer and deferred else CRITICAL)
     (verdict,) = judged("starttls", visited(tls=tls, relay="250 Ok"))
     assert "takes no mail" not in verdict.words()
 

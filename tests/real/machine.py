@@ -7,6 +7,7 @@ end: the shell that is process 1 of the namespace waits for its standard input t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -42,11 +43,17 @@ def loopback(last: int) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody uses on any of this run's own addresses."""
-    with socket.socket() as probe:
-        probe.bind((loopback(1), 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody uses on any of this run's own addresses, for TCP and for UDP."""
+    while True:
+        with (
+            socket.socket() as stream,
+            socket.socket(type=socket.SOCK_DGRAM) as datagram,
+            contextlib.suppress(OSError),
+        ):
+            stream.bind((loopback(1), 0))
+            port: int = stream.getsockname()[1]
+            datagram.bind((loopback(1), port))  # Knot DNS listens on both
+            return port
 
 
 def require(*programs: str | Path) -> None:

@@ -41,7 +41,7 @@ def test_a_deleted_test_mailbox_makes_all_refusals_alike(opensmtpd_border: Borde
         f"SMTP_BORDER CRITICAL - {opensmtpd_border.domain}: {opensmtpd_border.address} does not"
         f" take mail for {opensmtpd_border.domain}: ",
         f"550 Invalid recipient: {deleted}",
-        " (relaying and unknown users could not be tested) [valid-refused]",
+        " (or see --valid-user; relaying and unknown users could not be tested) [valid-refused]",
     )
     assert list(result.perfdata) == LABELS
     assert result.findings == ["valid-refused", "unknown-inconclusive", "relay-inconclusive"]
