@@ -19,8 +19,8 @@ from check_smtp_border.smtp import (
     TlsFailed,
 )
 from check_smtp_border.smtp.connection import Connection
-from check_smtp_border.smtp.reply import Reply
-from check_smtp_border.smtp.session import Session, out_of_step
+from check_smtp_border.smtp.reply import Reply, out_of_step
+from check_smtp_border.smtp.session import Session
 from tests.support.certificates import server_context
 from tests.support.smtp_server import (
     Action,
@@ -30,6 +30,7 @@ from tests.support.smtp_server import (
     close,
     flood,
     hang,
+    nothing,
     read_line,
     start_tls,
 )
@@ -314,6 +315,7 @@ def test_a_silent_greeting_is_named_too() -> None:
             "connection closed by the server with 421 4.4.2 Bye",
         ),
         (b"250 Ok\r\n", ProtocolViolation, "reply that nothing asked for: 250 Ok"),
+        (b"25", ProtocolViolation, "part of a reply that nothing asked for"),
         (b"", ConnectionLost, "connection closed by the server"),
     ],
 )
@@ -447,6 +449,22 @@ def test_a_late_extra_reply_is_found_behind_quit() -> None:
         session.ehlo("client.example")
         session.mail("")
         assert session.rcpt("test@example.net").completed
+        assert out_of_step(session.quit())
+
+
+def test_a_reply_that_comes_when_its_time_is_over_is_no_sign_of_it() -> None:
+    late = Script(mail=nothing, quit=("250 2.1.0 Ok, at last", "221 2.0.0 Bye"))
+    with SmtpServer(late) as server, session_with(server, SHORT) as session:
+        with pytest.raises(TimedOut):
+            session.mail("")
+        assert _codes(session.quit()) == ["221"]
+
+
+def test_a_late_reply_hides_no_extra_one() -> None:
+    late = Script(mail=nothing, quit=("250 2.1.0 Ok, at last", "250 2.0.0 Ok", "221 2.0.0 Bye"))
+    with SmtpServer(late) as server, session_with(server, SHORT) as session:
+        with pytest.raises(TimedOut):
+            session.mail("")
         assert out_of_step(session.quit())
 
 

@@ -14,8 +14,8 @@ from check_smtp_border.border.conversation import Line
 from check_smtp_border.border.facts import Verification
 from check_smtp_border.smtp import ConnectFailed, SessionError, TlsFailed
 from check_smtp_border.smtp.connection import TlsFacts, TlsKind
-from check_smtp_border.smtp.reply import DialogueLine, Reply
-from check_smtp_border.smtp.session import Session, out_of_step
+from check_smtp_border.smtp.reply import DialogueLine, Reply, out_of_step
+from check_smtp_border.smtp.session import Session
 
 
 class TurnedAway(SessionError):

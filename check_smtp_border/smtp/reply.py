@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from check_smtp_border.smtp import ProtocolViolation
@@ -86,6 +87,14 @@ def _enhanced(digit: str, lines: tuple[str, ...]) -> str | None:
             if match[1] == digit:
                 return match[0]
     return None
+
+
+def out_of_step(replies: Sequence[Reply]) -> bool:
+    """Whether the replies behind QUIT show that an earlier command was answered twice.
+
+    One odd reply alone is no sign of it; 221 is QUIT's own.
+    """
+    return len(replies) > 1 and replies[0].code != "221"
 
 
 class DialogueLine(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from check_smtp_border.smtp import (
     ConnectionLost,
@@ -48,7 +48,8 @@ class Session:
         self._verb = ""  # of the latest command
         self._awaited = Stage.REPLY  # to it, or to a message's final dot
         self._sent = time.monotonic()
-        self._unusable = self._silent = False  # unusable: a failed handshake, or QUIT
+        self._unusable = False  # a failed handshake, or QUIT
+        self._overdue = False  # a reply has not come: it may still come, before QUIT's
         self.closing = False
         self.took = 0.0
         self.seconds: dict[str, float] = {}
@@ -168,6 +169,7 @@ class Session:
             except ProtocolViolation:
                 if not replies:
                     raise
+        self._overdue = False
         return tuple(replies)
 
     def quit(self) -> tuple[Reply, ...]:
@@ -176,7 +178,7 @@ class Session:
         Returns the replies of 2 seconds: one, unless out of step. Again, it does nothing.
         """
         replies: list[Reply] = []
-        patience = _PARTING_SECONDS if self._silent else QUIT_SECONDS
+        patience = _PARTING_SECONDS if self._overdue else QUIT_SECONDS
         with contextlib.closing(self._connection), contextlib.suppress(SessionError):
             if not self._unusable:
                 self._unusable = True
@@ -186,10 +188,12 @@ class Session:
 
     def _part(self, replies: list[Reply]) -> None:
         self._verb, self._awaited = "QUIT", Stage.REPLY
+        overdue = self._overdue
         with self._doing(Stage.BEFORE_COMMAND):
             self._send(b"QUIT\r\n", "QUIT")
         with self._timed("quit"), self._doing(Stage.REPLY):
-            replies.append(self._read_reply())
+            reply = self._read_reply()
+            replies.append(self._read_reply() if overdue and reply.code != "221" else reply)
         if replies[0].code == "221":
             self._connection.finish_sending()  # some servers wait for us to leave
         octets = 0
@@ -215,8 +219,10 @@ class Session:
         self._connection.send(data)
 
     def _read_reply(self) -> Reply:
+        self._overdue = True
         while (reply := self._next_reply()) is None:
             self._reader.feed(self._connection.receive())
+        self._overdue = False
         return reply
 
     def _next_reply(self) -> Reply | None:
@@ -242,8 +248,12 @@ class Session:
         self._reader.feed(self._connection.received())
         if not self._reader.pending:
             return
-        with self._bounded(QUIT_SECONDS):
-            reply = self._read_reply()
+        try:
+            with self._bounded(QUIT_SECONDS):
+                reply = self._read_reply()
+        except TimedOut:
+            self._overdue = False  # nothing was asked
+            raise ProtocolViolation("part of a reply that nothing asked for") from None
         if self.closing:
             raise ConnectionLost(f"connection closed by the server with {reply}")
         raise ProtocolViolation(f"reply that nothing asked for: {reply}")
@@ -277,7 +287,6 @@ class Session:
         try:
             yield
         except SessionError as error:
-            self._silent = isinstance(error, TimedOut)
             if not error.stage:
                 error.stage, error.verb = stage, self._verb
                 if isinstance(error, TimedOut):
@@ -289,11 +298,3 @@ class Session:
         if self._keep_dialogue:
             seconds = time.monotonic() - self._started
             self.dialogue.append(DialogueLine(seconds, who, printable(text, _DIALOGUE_LINE_LIMIT)))
-
-
-def out_of_step(replies: Sequence[Reply]) -> bool:
-    """Whether the replies behind QUIT show that an earlier command was answered twice.
-
-    One odd reply alone is no sign of it; 221 is QUIT's own.
-    """
-    return len(replies) > 1 and replies[0].code != "221"
