@@ -152,7 +152,7 @@ def only_unknown(survey: Survey, settings: Settings) -> Iterator[Verdict]:
 
 def internal_error(level: Level, place: Place, room: str, words: str) -> Verdict:
     """A mistake of the plugin cost this room its finding."""
-    text = f"could not be judged by {room}, a mistake of the plugin: {words}"
+    text = f"could not be judged by {room}, {words}"
     return Verdict(level, place, text, "internal-error")
 
 

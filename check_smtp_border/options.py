@@ -210,7 +210,7 @@ OUTPUT = (
     Option(
         ("-t", "--timeout"),
         "timeout",
-        f"limit of the whole run, decimals allowed (default: {DEFAULTS['timeout']:.0f}, for many"
+        f"limit of the whole run, decimals allowed, {arguments.MIN_TIMEOUT_SECONDS} at least (default: {DEFAULTS['timeout']:.0f}, for many"
         f" domains {arguments.SECONDS_OF_MANY:.0f})",
         "SECONDS",
         arguments.read_seconds,

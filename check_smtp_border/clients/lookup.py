@@ -180,7 +180,7 @@ class Lookup:
     ) -> dns.resolver.Answer:
         seconds = deadline - time.monotonic()
         if seconds <= 0:
-            raise dns.exception.Timeout(self.silence)
+            raise dns.exception.Timeout(self.silence)  # type: ignore[no-untyped-call]
         garbage = _GARBAGE_OF_A_FAILURE
         try:
             answer = (resolver or self._resolver).resolve(

@@ -192,8 +192,8 @@ class Session:
         with self._doing(Stage.BEFORE_COMMAND):
             self._send(b"QUIT\r\n", "QUIT")
         with self._timed("quit"), self._doing(Stage.REPLY):
-            reply = self._read_reply()
-            replies.append(self._read_reply() if overdue and reply.code != "221" else reply)
+            first = self._read_reply()
+            replies.append(self._read_reply() if overdue and first.code != "221" else first)
         if replies[0].code == "221":
             self._connection.finish_sending()  # some servers wait for us to leave
         octets = 0
