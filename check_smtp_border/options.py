@@ -210,8 +210,8 @@ OUTPUT = (
     Option(
         ("-t", "--timeout"),
         "timeout",
-        f"limit of the whole run, decimals allowed, {arguments.MIN_TIMEOUT_SECONDS} at least (default: {DEFAULTS['timeout']:.0f}, for many"
-        f" domains {arguments.SECONDS_OF_MANY:.0f})",
+        f"limit of the whole run, decimals allowed, {arguments.MIN_TIMEOUT_SECONDS} at least"
+        f" (default: {DEFAULTS['timeout']:.0f}, for many domains {arguments.SECONDS_OF_MANY:.0f})",
         "SECONDS",
         arguments.read_seconds,
     ),
