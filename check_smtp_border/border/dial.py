@@ -17,6 +17,10 @@ from check_smtp_border.smtp.connection import TlsFacts, TlsKind
 from check_smtp_border.smtp.reply import DialogueLine, Reply, out_of_step
 from check_smtp_border.smtp.session import Session
 
+# Of all connections of one probe at one address; the longest real ones have half of it. All that
+# is printed of a run has 1 MiB, and 256 addresses are held in memory.
+MAX_DIALOGUE_OCTETS = 24 * 1024
+
 
 class TurnedAway(SessionError):
     """The server answered, but a session did not come about. reply: what it said instead."""
@@ -39,6 +43,7 @@ class Dial:
         self.line = line
         self.tls = tls
         self.dialogue: list[DialogueLine] = []
+        self._room = MAX_DIALOGUE_OCTETS
         self.connections = 0
         self.out_of_step = False
         self.seconds: dict[str, float] = {}
@@ -76,7 +81,7 @@ class Dial:
             self.out_of_step = out_of_step(session.quit())
             for verb, took in session.seconds.items():
                 self.seconds[verb] = max(took, self.seconds.get(verb, 0.0))
-            self.dialogue += session.dialogue
+            self._keep(session.dialogue)
 
     @property
     def late(self) -> str:
@@ -102,6 +107,16 @@ class Dial:
         """
         session.discard_plaintext()
         return session.handshake(self.line.name, TlsKind.DANE, anchors)
+
+    def _keep(self, lines: Sequence[DialogueLine]) -> None:
+        """Take over a connection's dialogue, as far as there is room."""
+        for line in lines if self._room >= 0 else ():
+            self._room -= len(line.text)
+            if self._room < 0:
+                rest = "(the rest of this dialogue is too long to be kept)"
+                self.dialogue.append(line._replace(who="*", text=rest))
+                return
+            self.dialogue.append(line)
 
     def _connect(self) -> Session:
         self.connections += 1

@@ -70,6 +70,16 @@ class Reply(NamedTuple):
         """Basic and enhanced code: what makes two replies the same."""
         return self.code, self.enhanced
 
+    def within(self, octets: int) -> Reply:
+        """The same, without the text that is more than so many octets."""
+        kept: list[str] = []
+        for line in self.lines:
+            kept.append(line[:octets])
+            octets -= len(line)
+            if octets <= 0:
+                break
+        return Reply(self.code, tuple(kept))
+
     def __str__(self) -> str:
         """The reply as it is quoted: one line, at most 160 characters."""
         first, *rest = self.lines
