@@ -77,6 +77,7 @@ CONVERSATION = (
         "ADDRESS",
         arguments.read_source_address,
         repeatable=True,
+        once_each=True,
     ),
     Option(
         ("-F", "--fqdn"),

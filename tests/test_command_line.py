@@ -218,6 +218,10 @@ def test_where_we_come_from_and_what_is_known_are_read(
             "--source-address: give one IPv4 address",
         ),
         (
+            ["--source-address", "::1", "--source-address", "0::1"],
+            "--source-address: ::1 is given twice",
+        ),
+        (
             ["--source-address", "127.0.0.1", "-6"],
             "--source-address 127.0.0.1 contradicts --use-ipv6",
         ),
