@@ -14,12 +14,14 @@ from check_smtp_border.border.conversation import Line
 from check_smtp_border.border.facts import Verification
 from check_smtp_border.smtp import ConnectFailed, SessionError, TlsFailed
 from check_smtp_border.smtp.connection import TlsFacts, TlsKind
-from check_smtp_border.smtp.reply import DialogueLine, Reply, out_of_step
+from check_smtp_border.smtp.reply import (
+    MAX_DIALOGUE_OCTETS,
+    DialogueLine,
+    Reply,
+    keep,
+    out_of_step,
+)
 from check_smtp_border.smtp.session import Session
-
-# Of all connections of one probe at one address; the longest real ones have half of it. All that
-# is printed of a run has 1 MiB, and 256 addresses are held in memory.
-MAX_DIALOGUE_OCTETS = 24 * 1024
 
 
 class TurnedAway(SessionError):
@@ -110,13 +112,8 @@ class Dial:
 
     def _keep(self, lines: Sequence[DialogueLine]) -> None:
         """Take over a connection's dialogue, as far as there is room."""
-        for line in lines if self._room >= 0 else ():
-            self._room -= len(line.text)
-            if self._room < 0:
-                rest = "(the rest of this dialogue is too long to be kept)"
-                self.dialogue.append(line._replace(who="*", text=rest))
-                return
-            self.dialogue.append(line)
+        for line in lines:
+            self._room = keep(self.dialogue, line, self._room)
 
     def _connect(self) -> Session:
         self.connections += 1

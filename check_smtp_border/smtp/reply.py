@@ -24,6 +24,11 @@ MAX_REPLY_OCTETS = 16 * 1024
 # and whatever is read from them (reasons, keywords, the 160 quoted characters) stands there.
 MAX_KEPT_OCTETS = 4 * 1024
 
+# Of one connection, or of all those of one probe to one address; the longest real ones have half
+# of it. All that is printed of a run has 1 MiB, and 256 addresses are held in memory.
+MAX_DIALOGUE_OCTETS = 32 * 1024
+_OCTETS_OF_A_LINE = 100  # that a line takes beside its text
+
 # Bare "250" and any code of three digits are legal (RFC 5321 4.2), 1yz is not (4.2.1).
 _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 # RFC 3463 2: class.subject.detail, standing alone.
@@ -113,6 +118,18 @@ class DialogueLine(NamedTuple):
     seconds: float
     who: str
     text: str
+
+
+def keep(dialogue: list[DialogueLine], line: DialogueLine, room: int) -> int:
+    """Take a line into a dialogue where there is room; return the room that is left.
+
+    Below zero nothing more is kept, and the dialogue's last line says so.
+    """
+    left = room - len(line.text) - _OCTETS_OF_A_LINE
+    if room >= 0:
+        rest = line._replace(who="*", text="(the rest of this dialogue is too long to be kept)")
+        dialogue.append(line if left >= 0 else rest)
+    return left
 
 
 class ReplyReader:

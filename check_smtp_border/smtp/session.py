@@ -15,7 +15,7 @@ from check_smtp_border.smtp import (
     TlsFailed,
 )
 from check_smtp_border.smtp.connection import Connection, TlsFacts, TlsKind
-from check_smtp_border.smtp.reply import DialogueLine, Reply, ReplyReader
+from check_smtp_border.smtp.reply import MAX_DIALOGUE_OCTETS, DialogueLine, Reply, ReplyReader, keep
 from check_smtp_border.text import printable
 
 QUIT_SECONDS = 2.0  # patience for what comes behind QUIT, and for the rest of an unasked reply
@@ -43,14 +43,13 @@ class Session:
         self.local_address = connection.local_address
         self._connection = connection
         self._started = started
-        self._keep_dialogue = keep_dialogue
+        self._room = MAX_DIALOGUE_OCTETS if keep_dialogue else -1
         self._reader = ReplyReader()
         self._verb = ""  # of the latest command
         self._awaited = Stage.REPLY  # to it, or to a message's final dot
         self._sent = time.monotonic()
-        self._unusable = False  # a failed handshake, or QUIT
         self._overdue = False  # a reply has not come: it may still come, before QUIT's
-        self.closing = False
+        self.closing = self._unusable = False  # unusable: a failed handshake, or QUIT
         self.took = 0.0
         self.seconds: dict[str, float] = {}
         self.dialogue: list[DialogueLine] = []
@@ -198,7 +197,7 @@ class Session:
             self._connection.finish_sending()  # some servers wait for us to leave
         octets = 0
         while octets < _MOST_OCTETS_BEHIND_QUIT:
-            while (reply := self._next_reply()) is not None:
+            while len(replies) < _MOST_REPLIES and (reply := self._next_reply()) is not None:
                 replies.append(reply)
             data = self._connection.receive()
             octets += len(data)
@@ -295,6 +294,7 @@ class Session:
             raise
 
     def _say(self, who: str, text: str) -> None:
-        if self._keep_dialogue:
+        if self._room >= 0:
             seconds = time.monotonic() - self._started
-            self.dialogue.append(DialogueLine(seconds, who, printable(text, _DIALOGUE_LINE_LIMIT)))
+            line = DialogueLine(seconds, who, printable(text, _DIALOGUE_LINE_LIMIT))
+            self._room = keep(self.dialogue, line, self._room)
