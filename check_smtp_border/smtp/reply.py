@@ -23,6 +23,7 @@ MAX_REPLY_OCTETS = 16 * 1024
 # Of these only the first ones are kept: replies of 250 addresses stay in memory until the end,
 # and whatever is read from them (reasons, keywords, the 160 quoted characters) stands there.
 MAX_KEPT_OCTETS = 4 * 1024
+MAX_KEPT_LINES = 32  # where many replies of one address are kept
 
 # Of one connection, or of all those of one probe to one address; the longest real ones have half
 # of it. All that is printed of a run has 1 MiB, and 256 addresses are held in memory.
@@ -76,9 +77,9 @@ class Reply(NamedTuple):
         return self.code, self.enhanced
 
     def within(self, octets: int) -> Reply:
-        """The same, without the text that is more than so many octets."""
+        """The same, without the text that is more than so many octets or MAX_KEPT_LINES."""
         kept: list[str] = []
-        for line in self.lines:
+        for line in self.lines[:MAX_KEPT_LINES]:
             kept.append(line[:octets])
             octets -= len(line)
             if octets <= 0:
