@@ -30,7 +30,7 @@ from tests.support.smtp_server import (
 )
 
 MOST_MEBIBYTES = 60
-PATIENCE = 1.0  # for servers that only a deadline ends
+PATIENCE = 1.5  # for servers that only a deadline ends
 MAYBE_TAKEN = "may have taken the test message or not: "
 AMPLE = 10.0  # for servers whose fault shows at once
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator, Sequence
 
@@ -126,18 +127,20 @@ def test_replies_that_came_before_nonsense_are_told() -> None:
 
 
 def test_raw_octets_are_sent_at_once_and_answered_one_by_one() -> None:
-    heard = []
+    heard, waited = [], threading.Event()
 
     def hear(session: ServerSession) -> None:
         heard.append(session.socket.recv(65536))
         session.do(b"220 Go\r\n250 Ok\r\n25")
-        session.do(after(0.1, b"0-mx\r\n250 Ok\r\n"))
+        assert waited.wait(5)
+        session.do(b"0-mx\r\n250 Ok\r\n")
 
     with SmtpServer(Script(greeting=("220 mx", hear))) as server, session_with(server) as session:
         session.raw(b"STARTTLS\r\nNOOP\r\n")
         assert session.read_reply() == Reply("220", ("Go",))
-        assert 0 < session.took < 1
+        assert session.took > 0
         assert session.replies_within(0.05) == (Reply("250", ("Ok",)),)
+        waited.set()
         assert session.read_reply() == Reply("250", ("mx", "Ok"))
         assert heard == [b"STARTTLS\r\nNOOP\r\n"]
         assert [line.text for line in session.dialogue if line.who == "C"] == ["STARTTLS NOOP"]
@@ -151,7 +154,7 @@ def test_waiting_for_replies_ends_when_the_server_leaves() -> None:
         session.raw(b"MAIL FROM:<>\r\n")
         began = time.monotonic()
         assert [reply.code for reply in session.replies_within(5)] == ["250", "550"]
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4
         with pytest.raises(ConnectionLost):
             session.read_reply()
 
@@ -168,7 +171,7 @@ def test_waiting_for_replies_is_bounded_by_the_deadline_and_in_number() -> None:
             session.mail("")
         session.raw(b"MAIL FROM:<>\r\n")
         session.replies_within(5)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4
 
 
 def test_plaintext_behind_the_220_is_dropped_all_of_it(authority: trustme.CA) -> None:
@@ -211,18 +214,22 @@ def test_time_is_taken_by_verb_the_slowest_counts(authority: trustme.CA) -> None
         session.handshake("mx.example.com")
         assert session.took > command
         session.mail("")
-        session.rcpt("valid.email@example.com")
-        slow = session.took
-        session.rcpt("test@example.net")
-        assert session.took < slow
+        took = []
+        for recipient in ("valid.email@example.com", "test@example.net"):
+            session.rcpt(recipient)
+            took.append(session.took)
         session.rset()
         session.mail("")
         session.rcpt("valid.email@example.com")
+        took.append(session.took)
         session.data()
         session.message(b"\r\n")
+        began = time.monotonic()
         session.quit()
-        assert 0.1 < slow <= session.seconds["rcpt"] < 1
-        assert session.seconds["quit"] < 0.1
+        until_closed = time.monotonic() - began
+        assert took[0] > 0.1
+        assert session.seconds["rcpt"] == max(took)
+        assert session.seconds["quit"] <= until_closed - 0.1
         assert list(session.seconds) == [
             *("greeting", "ehlo", "starttls", "mail", "rcpt", "rset", "data", "message", "quit")
         ]
@@ -290,15 +297,15 @@ def test_a_silent_server_is_named_with_its_step_and_the_time_it_had(
         _through(session)
     assert (error.value.stage, error.value.verb) == (stage, verb)
     assert error.value.waited is not None
-    assert SHORT / 2 < error.value.waited < SHORT + 0.1
-    assert str(error.value).startswith(f"timeout while {words} (0.")
+    assert SHORT / 2 < error.value.waited < SHORT + 1
+    assert str(error.value).startswith(f"timeout while {words} (")
 
 
 def test_a_silent_greeting_is_named_too() -> None:
     with (
         SmtpServer(Script(greeting=hang)) as server,
         pytest.raises(
-            TimedOut, match=r"^timeout while waiting for the greeting \(0\.3 s\)$"
+            TimedOut, match=r"^timeout while waiting for the greeting \([0-9.]+ s\)$"
         ) as error,
         session_with(server, SHORT),
     ):
@@ -397,17 +404,17 @@ def _codes(replies: Sequence[Reply]) -> list[str]:
 @pytest.mark.parametrize(
     ("script", "codes", "least", "most"),
     [
-        (Script(), ["221"], 0, 1),
-        (Script(quit=("221 Bye", hang)), ["221"], 0, 1),  # leaves when we do
-        (Script(quit=b"250 Ok\r\n221 Bye\r\n"), ["250", "221"], 0, 1),
-        (Script(quit=("250 Ok", after(0.1, "221 Bye"))), ["250", "221"], 0, 1),
-        (Script(quit=("221 Bye", after(0.1, "250 Ok"))), ["221", "250"], 0, 1),
-        (Script(quit="502 What?"), ["502"], 0, 1),
+        (Script(), ["221"], 0, 2),
+        (Script(quit=("221 Bye", hang)), ["221"], 0, 2),  # leaves when we do
+        (Script(quit=b"250 Ok\r\n221 Bye\r\n"), ["250", "221"], 0, 2),
+        (Script(quit=("250 Ok", after(0.1, "221 Bye"))), ["250", "221"], 0, 2),
+        (Script(quit=("221 Bye", after(0.1, "250 Ok"))), ["221", "250"], 0, 2),
+        (Script(quit="502 What?"), ["502"], 0, 2),
         (Script(quit=("502 What?", hang)), ["502"], 2, 3),
-        (Script(quit=close), [], 0, 1),
-        (Script(quit="What?"), [], 0, 1),
-        (Script(quit=b"221 Bye\r\nWhat?\r\n"), ["221"], 0, 1),
-        (Script(quit=flood(b"221-Bye\r\n")), [], 0, 1),
+        (Script(quit=close), [], 0, 2),
+        (Script(quit="What?"), [], 0, 2),
+        (Script(quit=b"221 Bye\r\nWhat?\r\n"), ["221"], 0, 2),
+        (Script(quit=flood(b"221-Bye\r\n")), [], 0, 2),
         (Script(quit=hang), [], 2, 3),
     ],
 )
@@ -447,7 +454,7 @@ def test_a_server_that_was_silent_gets_a_short_goodbye(seconds: float) -> None:
             session.mail("")
         began = time.monotonic()
         assert session.quit() == ()
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2
 
 
 def test_a_late_extra_reply_is_found_behind_quit() -> None:
