@@ -14,6 +14,7 @@ from check_smtp_border.settings import Nameserver, Threshold
 MAX_LOCAL_PART_OCTETS = 64  # RFC 5321 4.5.3.1.1
 MAX_ADDRESS_OCTETS = 254  # RFC 5321 4.5.3.1.3: a path of 256 with its angle brackets
 MAX_NAME_OCTETS = MAX_ADDRESS_OCTETS - len("postmaster@")  # so that the defaults are addresses
+MIN_TIMEOUT_SECONDS = 0.1  # with less, every border would look silent
 MAX_TIMEOUT_SECONDS = 3600.0
 MAX_ZONE_OCTETS = 253 - 64  # RFC 1035 2.3.4, behind the nibbles of an IPv6 address
 # The defaults of a run for many domains.
@@ -212,12 +213,13 @@ def read_threshold(text: str) -> Threshold:
 
 
 def read_seconds(text: str) -> float:
-    """Return a number of seconds above zero."""
+    """Return the seconds of a run."""
     if not re.fullmatch(_SECONDS, text):
         raise ValueError("write seconds, like 30 or 2.5")
     seconds = float(text)
-    if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
-        raise ValueError(f"write more than 0 and at most {MAX_TIMEOUT_SECONDS:.0f} seconds")
+    if not MIN_TIMEOUT_SECONDS <= seconds <= MAX_TIMEOUT_SECONDS:
+        bounds = f"at least {MIN_TIMEOUT_SECONDS} and at most {MAX_TIMEOUT_SECONDS:.0f}"
+        raise ValueError(f"write {bounds} seconds")
     return seconds
 
 

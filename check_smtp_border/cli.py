@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     with contextlib.suppress(OSError):  # stdout broke while we wrote
         lines, ended = attempt(
             lambda: _run(sys.argv[1:] if argv is None else argv),
-            lambda words: _unknown(f"the plugin's own mistake: {words}"),
+            _unknown,
         )
         print("\n".join(lines), end="\n" if lines else "")
         sys.stdout.flush()
@@ -104,12 +104,19 @@ def _assemble(settings: Settings) -> nagiosplugin.Check:
     from check_smtp_border.border.probing import domain_probes
     from check_smtp_border.border.resource import Border
     from check_smtp_border.contexts import contexts
+    from check_smtp_border.probes import delivers
     from check_smtp_border.summary import BorderSummary
 
     if settings.asks_nameservers or domain_probes(settings):
         import check_smtp_border.clients.lookup
     if settings.certificate_days:
-        import check_smtp_border.clients.certificate  # noqa: F401
+        import check_smtp_border.clients.certificate
+    # What a visit needs is loaded before its sockets take the last files this host may open.
+    if delivers(settings):
+        import check_smtp_border.smtp.message
+    if settings.reads_certificate:
+        with contextlib.suppress(ImportError):
+            import check_smtp_border.clients.certificate  # noqa: F401
     return Check(Border(settings), *contexts(settings), BorderSummary(settings))
 
 

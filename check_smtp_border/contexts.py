@@ -152,7 +152,7 @@ def only_unknown(survey: Survey, settings: Settings) -> Iterator[Verdict]:
 
 def internal_error(level: Level, place: Place, room: str, words: str) -> Verdict:
     """A mistake of the plugin cost this room its finding."""
-    text = f"could not be judged by {room}, a mistake of the plugin: {words}"
+    text = f"could not be judged by {room}, {words}"
     return Verdict(level, place, text, "internal-error")
 
 
@@ -175,6 +175,7 @@ class SecondsContext(Context):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__("seconds")
+        self._known = settings.known
         self._ranges = (
             (Level.CRITICAL, _ranges(settings.critical)),
             (Level.WARNING, _ranges(settings.warning)),
@@ -193,7 +194,8 @@ class SecondsContext(Context):
             if limits is not None and not limits.match(measured.seconds):
                 text += f" ({level.name.lower()} range {limits})"
                 same_as = ("slow", level.name, step)
-                return Judged([Verdict(level, measured.place, text, "slow", same_as)], metric)
+                slow = Verdict(level, measured.place, text, "slow", same_as)
+                return Judged([slow], metric, self._known)
         return Judged([], metric)
 
 

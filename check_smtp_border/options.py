@@ -77,6 +77,7 @@ CONVERSATION = (
         "ADDRESS",
         arguments.read_source_address,
         repeatable=True,
+        once_each=True,
     ),
     Option(
         ("-F", "--fqdn"),
@@ -210,8 +211,8 @@ OUTPUT = (
     Option(
         ("-t", "--timeout"),
         "timeout",
-        f"limit of the whole run, decimals allowed (default: {DEFAULTS['timeout']:.0f}, for many"
-        f" domains {arguments.SECONDS_OF_MANY:.0f})",
+        f"limit of the whole run, decimals allowed, {arguments.MIN_TIMEOUT_SECONDS} at least"
+        f" (default: {DEFAULTS['timeout']:.0f}, for many domains {arguments.SECONDS_OF_MANY:.0f})",
         "SECONDS",
         arguments.read_seconds,
     ),

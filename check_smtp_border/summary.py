@@ -64,24 +64,29 @@ class BorderSummary(Summary):
             _verdicts(results), key=lambda one: (-one.level, ranks.get(one.finding, len(ranks)))
         )
 
-    def verbose(self, results: Results) -> list[str]:
-        """-v: every verdict, bad ones first, and address; -vv: dialogues; -vvv: DNS and TLS."""
+    def verbose(  # type: ignore[override]  # nagiosplugin hands it on as it is
+        self, results: Results
+    ) -> Iterator[str]:
+        """-v: every verdict, bad ones first, and address; -vv: dialogues; -vvv: DNS and TLS.
+
+        One line after the other: all of them at once would hold every dialogue a second time.
+        """
+        return (printable(line, LONG_LINE_LIMIT) for line in self._long_output(results))
+
+    def _long_output(self, results: Results) -> Iterator[str]:
         visits, verdicts = _visits(results), _verdicts(results)
         seconds = {seen.place: seen.seconds for seen in visits}
         worst_first = sorted(heard(verdicts), key=lambda one: -one[0].level)
-        lines = [
-            _verdict_line(verdict, covering, seconds)
-            for verdict, covering in worst_first
-            if verdict.text
-        ]
-        lines += [self._address_line(seen) for seen in visits]
+        for verdict, covering in worst_first:
+            if verdict.text:
+                yield _verdict_line(verdict, covering, seconds)
+        yield from map(self._address_line, visits)
         if self._settings.verbose >= 2:
             for seen in visits:
-                lines += _dialogue_lines(seen)
-            lines += _dialogues_of_domain(_survey(results).probed, self._settings)
+                yield from _dialogue_lines(seen)
+            yield from _dialogues_of_domain(_survey(results).probed, self._settings)
         if self._settings.verbose >= 3:
-            lines += [line for verdict in verdicts for line in verdict.details]
-        return [printable(line, LONG_LINE_LIMIT) for line in lines]
+            yield from (line for verdict in verdicts for line in verdict.details)
 
     def _address_line(self, seen: Visit) -> str:
         """All names, where we came from, who we said we are, and how long every step took."""

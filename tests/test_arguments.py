@@ -104,7 +104,7 @@ ACCEPTED: dict[Reader, dict[str, Any]] = {
         "~:10": Threshold("time", "~:10"),
         "5:5": Threshold("time", "5:5"),
     },
-    read_seconds: {"30": 30.0, "2.5": 2.5, "0.001": 0.001, "3600": 3600.0},
+    read_seconds: {"30": 30.0, "2.5": 2.5, "0.1": 0.1, "3600": 3600.0},
 }
 
 NO_DOMAIN = "not a domain name"
@@ -197,7 +197,9 @@ REFUSED: dict[Reader, dict[str, tuple[str, ...]]] = {
         "write seconds, like 30 or 2.5": (
             *("", "ten", "-1", "nan", "inf", "1e3", "30s", " 30", ".5"),
         ),
-        "write more than 0 and at most 3600 seconds": ("0", "0.0", "3601", "99999"),
+        "write at least 0.1 and at most 3600 seconds": (
+            *("0", "0.0", "0.0001", "0.099999", "3601", "99999"),
+        ),
     },
 }  # fmt: skip
 

@@ -102,5 +102,5 @@ def test_a_mistake_of_our_own_is_one_line_however_much_was_asked_for(option: str
     )
     assert (result.returncode, result.stderr) == (UNKNOWN, b"")
     (line,) = result.stdout.decode().splitlines()
-    assert line.startswith("SMTP_BORDER UNKNOWN - the plugin's own mistake: ValueError: b/xxx")
+    assert line.startswith("SMTP_BORDER UNKNOWN - a mistake of the plugin: ValueError: b/xxx")
     assert len(line) <= 400

@@ -170,7 +170,7 @@ def test_the_order_of_options_never_matters(order: list[str]) -> None:
         ([], "give ADDRESS, a mailbox that exists, or --domain"),
         (["-4", "-6", USER], "give --use-ipv4 or --use-ipv6, not both"),
         (["--no-starttls", "-D", "0", USER], "--no-starttls contradicts --certificate"),
-        (["-t", "0", USER], "argument -t/--timeout: '0': write more than 0 and at most 3600"),
+        (["-t", "0", USER], "argument -t/--timeout: '0': write at least 0.1 and at most 3600"),
         (["--unknown-user", "no body", USER], "argument --unknown-user: 'no body': the local part"),
         (["--unknown-user", USER.upper(), USER], "--unknown-user and the valid user are the same"),
         (["-w", "1", "-w", "2", USER], "--warning: time is given twice"),
@@ -216,6 +216,10 @@ def test_where_we_come_from_and_what_is_known_are_read(
         (
             ["--source-address", "127.0.0.1", "--source-address", "127.0.0.2"],
             "--source-address: give one IPv4 address",
+        ),
+        (
+            ["--source-address", "::1", "--source-address", "0::1"],
+            "--source-address: ::1 is given twice",
         ),
         (
             ["--source-address", "127.0.0.1", "-6"],

@@ -314,6 +314,20 @@ def test_a_known_warning_is_a_note() -> None:
     )
 
 
+def test_a_known_slowness_is_a_note_up_to_the_critical_range() -> None:
+    settings = limited(("1",), ("5",))._replace(known=("slow",))
+    said = {}
+    for seconds in (2.0, 6.0):
+        measured = Metric("seconds", Measured("time", NOWHERE, seconds))
+        result = context("seconds", settings).evaluate(measured, None)
+        assert isinstance(result, Judged)
+        said[seconds] = (result.state, [one.words() for one in result.verdicts])
+    assert said == {
+        2.0: (Ok, ["the run takes 2.000 s (warning range 1) (known: slow)"]),
+        6.0: (Critical, ["the run takes 6.000 s (critical range 5)"]),
+    }
+
+
 def test_a_critical_finding_is_never_known() -> None:
     for text, id_ in [("250 Ok", "relay-accepted"), ("250 Ok", "unknown-accepted")]:
         seen = visited(**{id_.partition("-")[0]: text})

@@ -23,13 +23,14 @@ from tests.support.smtp_server import (
     drip,
     flood,
     hang,
+    nothing,
     read_line,
     reset,
     unanswered_port,
 )
 
 MOST_MEBIBYTES = 60
-PATIENCE = 1.0  # for servers that only a deadline ends
+PATIENCE = 1.5  # for servers that only a deadline ends
 MAYBE_TAKEN = "may have taken the test message or not: "
 AMPLE = 10.0  # for servers whose fault shows at once
 
@@ -120,6 +121,14 @@ HOSTILE = [
         CRITICAL, "timeout", "RCPT TO", PATIENCE,
     ),
     Hostile("silence at RSET", Script(rset=hang), CRITICAL, "timeout", "RSET", PATIENCE),
+    Hostile(
+        "a reply behind the deadline",
+        Script(rcpt_unknown="250 Ok", rcpt_relay=nothing, quit=b"554 5.7.1 No\r\n221 Bye\r\n"),
+        CRITICAL, "timeout",
+        "accepts unknown user invalid@example.com: 250 Ok (a refusal after DATA is not tested)"
+        " [unknown-accepted], and does not answer: timeout while waiting for the reply to RCPT TO",
+        PATIENCE,
+    ),
     Hostile("silence at QUIT", Script(quit=hang), OK, timeout=PATIENCE),
     Hostile(
         "silence at DATA", Script(data=hang),

@@ -49,8 +49,8 @@ PURE = [
     *("smtp.reply", "smtp.reason", *TABLES),
 ]
 WITHOUT_IO = {
-    *("__future__", "base64", "collections", "datetime", "enum", "functools", "hashlib"),
-    *("itertools", "json", "math", "re", "string", "typing"),
+    *("__future__", "base64", "collections", "datetime", "enum", "errno", "functools"),
+    *("hashlib", "itertools", "json", "math", "re", "string", "typing"),
 }
 # What a room may know; its errors and packages are as pure as it is.
 OF_A_ROOM = {

@@ -285,7 +285,7 @@ def test_a_flood_of_text_costs_little_time(piece: str) -> None:
     flood = Reply("550", ((piece * 2048)[:2048],) * 8)
     start = time.process_time()
     reason_of(flood)
-    assert time.process_time() - start < 0.2
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(

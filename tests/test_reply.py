@@ -214,6 +214,20 @@ def test_only_the_first_4096_octets_of_a_reply_are_kept() -> None:
     assert reply.enhanced is None
 
 
+@pytest.mark.parametrize(
+    ("octets", "lines"),
+    [(9, ("abc", "def")), (6, ("abc", "def")), (5, ("abc", "de")), (3, ("abc",))],
+)
+def test_a_reply_can_be_cut_to_the_octets_that_are_wanted(
+    octets: int, lines: tuple[str, ...]
+) -> None:
+    assert Reply("550", ("abc", "def")).within(octets) == Reply("550", lines)
+
+
+def test_of_many_lines_the_first_ones_are_wanted() -> None:
+    assert len(Reply("550", ("a",) * 128).within(2048).lines) == 32
+
+
 def test_lines_that_are_not_kept_are_checked_all_the_same() -> None:
     lines = b"550-" + b"a" * 1000 + b"\r\n"
     assert read([lines * 8 + b"551 b\r\n"])[1] == "one reply with two codes, 550 and 551"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 
 import pytest
 
@@ -22,8 +23,26 @@ def test_what_is_raised_becomes_words() -> None:
         raise ValueError("<b>\x1b[31m " + "a" * 1000)
 
     words = attempt(fail, lambda words: words)
-    assert words.startswith("ValueError: b [31m aaa")
-    assert len(words) == 120
+    assert words.startswith("a mistake of the plugin: ValueError: b [31m aaa")
+    assert len(words) < 150
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "too many open files"),
+        (OSError(errno.EAGAIN, "no thread can be started"), "no thread can be started"),
+        (MemoryError(), "no memory is left"),
+    ],
+)
+def test_what_this_host_is_short_of_is_no_mistake(error: Exception, reason: str) -> None:
+    def fail() -> str:
+        raise error
+
+    words = attempt(fail, lambda words: words)
+    assert words == (
+        f"this host cannot go on: {reason} (raise the limits of what starts the plugin)"
+    )
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Iterator, Sequence
 
@@ -19,8 +20,8 @@ from check_smtp_border.smtp import (
     TlsFailed,
 )
 from check_smtp_border.smtp.connection import Connection
-from check_smtp_border.smtp.reply import Reply
-from check_smtp_border.smtp.session import Session, out_of_step
+from check_smtp_border.smtp.reply import Reply, out_of_step
+from check_smtp_border.smtp.session import Session
 from tests.support.certificates import server_context
 from tests.support.smtp_server import (
     Action,
@@ -30,6 +31,7 @@ from tests.support.smtp_server import (
     close,
     flood,
     hang,
+    nothing,
     read_line,
     start_tls,
 )
@@ -125,18 +127,20 @@ def test_replies_that_came_before_nonsense_are_told() -> None:
 
 
 def test_raw_octets_are_sent_at_once_and_answered_one_by_one() -> None:
-    heard = []
+    heard, waited = [], threading.Event()
 
     def hear(session: ServerSession) -> None:
         heard.append(session.socket.recv(65536))
         session.do(b"220 Go\r\n250 Ok\r\n25")
-        session.do(after(0.1, b"0-mx\r\n250 Ok\r\n"))
+        assert waited.wait(5)
+        session.do(b"0-mx\r\n250 Ok\r\n")
 
     with SmtpServer(Script(greeting=("220 mx", hear))) as server, session_with(server) as session:
         session.raw(b"STARTTLS\r\nNOOP\r\n")
         assert session.read_reply() == Reply("220", ("Go",))
-        assert 0 < session.took < 1
+        assert session.took > 0
         assert session.replies_within(0.05) == (Reply("250", ("Ok",)),)
+        waited.set()
         assert session.read_reply() == Reply("250", ("mx", "Ok"))
         assert heard == [b"STARTTLS\r\nNOOP\r\n"]
         assert [line.text for line in session.dialogue if line.who == "C"] == ["STARTTLS NOOP"]
@@ -150,7 +154,7 @@ def test_waiting_for_replies_ends_when_the_server_leaves() -> None:
         session.raw(b"MAIL FROM:<>\r\n")
         began = time.monotonic()
         assert [reply.code for reply in session.replies_within(5)] == ["250", "550"]
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4
         with pytest.raises(ConnectionLost):
             session.read_reply()
 
@@ -167,7 +171,7 @@ def test_waiting_for_replies_is_bounded_by_the_deadline_and_in_number() -> None:
             session.mail("")
         session.raw(b"MAIL FROM:<>\r\n")
         session.replies_within(5)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4
 
 
 def test_plaintext_behind_the_220_is_dropped_all_of_it(authority: trustme.CA) -> None:
@@ -210,18 +214,22 @@ def test_time_is_taken_by_verb_the_slowest_counts(authority: trustme.CA) -> None
         session.handshake("mx.example.com")
         assert session.took > command
         session.mail("")
-        session.rcpt("valid.email@example.com")
-        slow = session.took
-        session.rcpt("test@example.net")
-        assert session.took < slow
+        took = []
+        for recipient in ("valid.email@example.com", "test@example.net"):
+            session.rcpt(recipient)
+            took.append(session.took)
         session.rset()
         session.mail("")
         session.rcpt("valid.email@example.com")
+        took.append(session.took)
         session.data()
         session.message(b"\r\n")
+        began = time.monotonic()
         session.quit()
-        assert 0.1 < slow <= session.seconds["rcpt"] < 1
-        assert session.seconds["quit"] < 0.1
+        until_closed = time.monotonic() - began
+        assert took[0] > 0.1
+        assert session.seconds["rcpt"] == max(took)
+        assert session.seconds["quit"] <= until_closed - 0.1
         assert list(session.seconds) == [
             *("greeting", "ehlo", "starttls", "mail", "rcpt", "rset", "data", "message", "quit")
         ]
@@ -289,15 +297,15 @@ def test_a_silent_server_is_named_with_its_step_and_the_time_it_had(
         _through(session)
     assert (error.value.stage, error.value.verb) == (stage, verb)
     assert error.value.waited is not None
-    assert SHORT / 2 < error.value.waited < SHORT + 0.1
-    assert str(error.value).startswith(f"timeout while {words} (0.")
+    assert SHORT / 2 < error.value.waited < SHORT + 1
+    assert str(error.value).startswith(f"timeout while {words} (")
 
 
 def test_a_silent_greeting_is_named_too() -> None:
     with (
         SmtpServer(Script(greeting=hang)) as server,
         pytest.raises(
-            TimedOut, match=r"^timeout while waiting for the greeting \(0\.3 s\)$"
+            TimedOut, match=r"^timeout while waiting for the greeting \([0-9.]+ s\)$"
         ) as error,
         session_with(server, SHORT),
     ):
@@ -314,6 +322,7 @@ def test_a_silent_greeting_is_named_too() -> None:
             "connection closed by the server with 421 4.4.2 Bye",
         ),
         (b"250 Ok\r\n", ProtocolViolation, "reply that nothing asked for: 250 Ok"),
+        (b"25", ProtocolViolation, "part of a reply that nothing asked for"),
         (b"", ConnectionLost, "connection closed by the server"),
     ],
 )
@@ -395,17 +404,17 @@ def _codes(replies: Sequence[Reply]) -> list[str]:
 @pytest.mark.parametrize(
     ("script", "codes", "least", "most"),
     [
-        (Script(), ["221"], 0, 1),
-        (Script(quit=("221 Bye", hang)), ["221"], 0, 1),  # leaves when we do
-        (Script(quit=b"250 Ok\r\n221 Bye\r\n"), ["250", "221"], 0, 1),
-        (Script(quit=("250 Ok", after(0.1, "221 Bye"))), ["250", "221"], 0, 1),
-        (Script(quit=("221 Bye", after(0.1, "250 Ok"))), ["221", "250"], 0, 1),
-        (Script(quit="502 What?"), ["502"], 0, 1),
+        (Script(), ["221"], 0, 2),
+        (Script(quit=("221 Bye", hang)), ["221"], 0, 2),  # leaves when we do
+        (Script(quit=b"250 Ok\r\n221 Bye\r\n"), ["250", "221"], 0, 2),
+        (Script(quit=("250 Ok", after(0.1, "221 Bye"))), ["250", "221"], 0, 2),
+        (Script(quit=("221 Bye", after(0.1, "250 Ok"))), ["221", "250"], 0, 2),
+        (Script(quit="502 What?"), ["502"], 0, 2),
         (Script(quit=("502 What?", hang)), ["502"], 2, 3),
-        (Script(quit=close), [], 0, 1),
-        (Script(quit="What?"), [], 0, 1),
-        (Script(quit=b"221 Bye\r\nWhat?\r\n"), ["221"], 0, 1),
-        (Script(quit=flood(b"221-Bye\r\n")), [], 0, 1),
+        (Script(quit=close), [], 0, 2),
+        (Script(quit="What?"), [], 0, 2),
+        (Script(quit=b"221 Bye\r\nWhat?\r\n"), ["221"], 0, 2),
+        (Script(quit=flood(b"221-Bye\r\n")), [], 0, 2),
         (Script(quit=hang), [], 2, 3),
     ],
 )
@@ -425,7 +434,17 @@ def test_an_endless_row_of_replies_to_quit_is_cut() -> None:
         SmtpServer(Script(quit=flood(b"250 Ok\r\n" * 100))) as server,
         session_with(server) as session,
     ):
-        assert 1000 < len(session.quit()) < 10_000
+        assert len(session.quit()) == 16
+
+
+def test_a_dialogue_without_end_is_cut() -> None:
+    wordy = b"250-mx.example.com\r\n" * 127 + b"250 SIZE\r\n"
+    with SmtpServer(Script(ehlo=wordy)) as server, session_with(server) as session:
+        for _ in range(4):
+            assert len(session.ehlo("client.example").lines) == 128
+    assert len(session.dialogue) < 300
+    assert [line.who for line in session.dialogue[-2:]] == ["S", "*"]
+    assert session.dialogue[-1].text == "(the rest of this dialogue is too long to be kept)"
 
 
 @pytest.mark.parametrize("seconds", [SHORT, 0.05])
@@ -435,7 +454,7 @@ def test_a_server_that_was_silent_gets_a_short_goodbye(seconds: float) -> None:
             session.mail("")
         began = time.monotonic()
         assert session.quit() == ()
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 2
 
 
 def test_a_late_extra_reply_is_found_behind_quit() -> None:
@@ -447,6 +466,22 @@ def test_a_late_extra_reply_is_found_behind_quit() -> None:
         session.ehlo("client.example")
         session.mail("")
         assert session.rcpt("test@example.net").completed
+        assert out_of_step(session.quit())
+
+
+def test_a_reply_that_comes_when_its_time_is_over_is_no_sign_of_it() -> None:
+    late = Script(mail=nothing, quit=("250 2.1.0 Ok, at last", "221 2.0.0 Bye"))
+    with SmtpServer(late) as server, session_with(server, SHORT) as session:
+        with pytest.raises(TimedOut):
+            session.mail("")
+        assert _codes(session.quit()) == ["221"]
+
+
+def test_a_late_reply_hides_no_extra_one() -> None:
+    late = Script(mail=nothing, quit=("250 2.1.0 Ok, at last", "250 2.0.0 Ok", "221 2.0.0 Bye"))
+    with SmtpServer(late) as server, session_with(server, SHORT) as session:
+        with pytest.raises(TimedOut):
+            session.mail("")
         assert out_of_step(session.quit())
 
 

@@ -212,7 +212,7 @@ def test_a_mistake_that_nobody_expected_is_one_line_too(without: dict[str, str])
     directory = without["PYTHONPATH"].partition(os.pathsep)[0]
     Path(directory, "nagiosplugin.py").write_text("raise ZeroDivisionError('<b>')\n")
     result = run(VALID_USER, environment=without)
-    _assert_one_line_of_advice(result, "the plugin's own mistake: ZeroDivisionError: b")
+    _assert_one_line_of_advice(result, "a mistake of the plugin: ZeroDivisionError: b")
 
 
 def test_certificate_days_need_cryptography_and_say_so(without: dict[str, str]) -> None:

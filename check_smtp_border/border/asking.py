@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from check_smtp_border.smtp.reason import Reason, reason_of
+from check_smtp_border.smtp.reason import MAX_TEXT, Reason, reason_of
 from check_smtp_border.smtp.reply import Reply
 
 # Exim leaves at the fourth syntax error, Postfix slows down behind the tenth refusal, and
@@ -137,7 +137,7 @@ class Plan:
 
     def _take(self, answer: Answer) -> None:
         question = self._waiting.pop(0)
-        self.answers[question] = answer
+        self.answers[question] = answer._replace(reply=answer.reply.within(MAX_TEXT))
         self._answered.append(question)
         if not answer.reply.completed:
             self._refusals += 1

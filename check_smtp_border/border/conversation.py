@@ -38,8 +38,8 @@ from check_smtp_border.smtp import (
     TimedOut,
 )
 from check_smtp_border.smtp.connection import Connection
-from check_smtp_border.smtp.reply import DialogueLine, Reply
-from check_smtp_border.smtp.session import Session, out_of_step
+from check_smtp_border.smtp.reply import DialogueLine, Reply, out_of_step
+from check_smtp_border.smtp.session import Session
 
 _FAILURE_KINDS = {
     ConnectFailed: FailureKind.UNREACHABLE,

@@ -14,8 +14,14 @@ from check_smtp_border.border.conversation import Line
 from check_smtp_border.border.facts import Verification
 from check_smtp_border.smtp import ConnectFailed, SessionError, TlsFailed
 from check_smtp_border.smtp.connection import TlsFacts, TlsKind
-from check_smtp_border.smtp.reply import DialogueLine, Reply
-from check_smtp_border.smtp.session import Session, out_of_step
+from check_smtp_border.smtp.reply import (
+    MAX_DIALOGUE_OCTETS,
+    DialogueLine,
+    Reply,
+    keep,
+    out_of_step,
+)
+from check_smtp_border.smtp.session import Session
 
 
 class TurnedAway(SessionError):
@@ -39,6 +45,7 @@ class Dial:
         self.line = line
         self.tls = tls
         self.dialogue: list[DialogueLine] = []
+        self._room = MAX_DIALOGUE_OCTETS
         self.connections = 0
         self.out_of_step = False
         self.seconds: dict[str, float] = {}
@@ -76,7 +83,7 @@ class Dial:
             self.out_of_step = out_of_step(session.quit())
             for verb, took in session.seconds.items():
                 self.seconds[verb] = max(took, self.seconds.get(verb, 0.0))
-            self.dialogue += session.dialogue
+            self._keep(session.dialogue)
 
     @property
     def late(self) -> str:
@@ -102,6 +109,11 @@ class Dial:
         """
         session.discard_plaintext()
         return session.handshake(self.line.name, TlsKind.DANE, anchors)
+
+    def _keep(self, lines: Sequence[DialogueLine]) -> None:
+        """Take over a connection's dialogue, as far as there is room."""
+        for line in lines:
+            self._room = keep(self.dialogue, line, self._room)
 
     def _connect(self) -> Session:
         self.connections += 1

@@ -120,7 +120,7 @@ def _addresses(
         lambda host: host if host.addresses else lookup.addresses(host, deadline),
         hosts,
         deadline,
-        _not_found,
+        lambda host, words: _not_found(host, words or lookup.silence),
     )
 
 

@@ -161,7 +161,7 @@ def _lost(
         entries = [entry for entry in asked(settings) if entry.scope in PER_ADDRESS]
         return noted[address]._replace(probed=tuple(unasked(entry, words) for entry in entries))
     if words:
-        text = f"could not be visited to the end, a mistake of the plugin: {words}"
+        text = f"could not be visited to the end, {words}"
         failure = Failure(FailureKind.INTERNAL_ERROR, text)
     else:
         failure = Failure(FailureKind.TIMEOUT, "timeout, the visit did not end in time")

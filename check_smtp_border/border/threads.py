@@ -8,6 +8,7 @@ its threads at its end.
 from __future__ import annotations
 
 import collections
+import errno
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -34,7 +35,7 @@ def side_by_side(
     until: when the work ends, a `time.monotonic()` value. An item whose outcome is not there
     GRACE_SECONDS later gets `missing(item, "")`, one whose work raises `missing(item, words of
     the exception)`.
-    Raises RuntimeError where no thread can be started.
+    Raises OSError where no thread can be started.
     """
     outcomes: dict[int, _Outcome] = {}
     waiting = collections.deque(enumerate(items))
@@ -60,12 +61,20 @@ def side_by_side(
     )
 
 
+def start_thread(work: Callable[..., None], *arguments: object) -> None:
+    """Start a thread that ends with the process. Raises OSError where this host has none left."""
+    try:
+        threading.Thread(target=work, args=arguments, daemon=True).start()
+    except RuntimeError:
+        raise OSError(errno.EAGAIN, "no thread can be started") from None
+
+
 def _start(labour: Callable[[], None], wanted: int) -> None:
-    """Start as many threads as are wanted and to be had. Raises RuntimeError where none is."""
+    """Start as many threads as are wanted and to be had. Raises OSError where none is."""
     for number in range(wanted):
         try:
-            threading.Thread(target=labour, daemon=True).start()
-        except RuntimeError:
+            start_thread(labour)
+        except OSError:
             if not number:
                 raise
             return

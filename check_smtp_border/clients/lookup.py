@@ -53,6 +53,7 @@ class Lookup:
     budget: seconds for all questions together. remember: ask each question once.
     Every question ends by its deadline, a
     `time.monotonic()` value.
+    silence: in words, that none of them answers.
     trusted: the nameservers whose AD bit counts (RFC 4035 4.9.3): those that were named, and
     those on a loopback address.
     """
@@ -69,6 +70,8 @@ class Lookup:
         if remember:
             self._resolver.cache = dns.resolver.LRUCache(_MOST_REMEMBERED)
             self._validated = dns.resolver.LRUCache(_MOST_REMEMBERED)
+        silent = (f"our resolver {one} gives no answer" for one in self._resolver.nameservers)
+        self.silence = printable("; ".join(map(str, silent)), _DETAIL_LIMIT)
         # Two rounds fit into the budget: a silent nameserver must not keep us from the next.
         rounds = 2 * len(self._resolver.nameservers) + 1
         self._garbage = 0
@@ -177,7 +180,7 @@ class Lookup:
     ) -> dns.resolver.Answer:
         seconds = deadline - time.monotonic()
         if seconds <= 0:
-            raise dns.exception.Timeout
+            raise dns.exception.Timeout(self.silence)  # type: ignore[no-untyped-call]
         garbage = _GARBAGE_OF_A_FAILURE
         try:
             answer = (resolver or self._resolver).resolve(
@@ -209,6 +212,8 @@ def _size(answer: dns.resolver.Answer) -> int:
 
 def _detail(error: dns.exception.DNSException) -> str:
     """What came from which nameserver: `our resolver 192.0.2.53 says SERVFAIL`, each once."""
+    if type(error) is dns.exception.Timeout:  # ours: no time was left to ask
+        return str(error)
     # dnspython keeps (nameserver, whether by TCP, port, what came back, response) of every try.
     tries = error.kwargs.get("errors") or ()
     outcomes = dict.fromkeys(f"our resolver {_address(one[0])} {_outcome(one[3])}" for one in tries)

@@ -72,7 +72,9 @@ def _domain(domain: MailDomain, settings: Settings) -> Verdict:
         text = f"nothing could be looked up, {domain.detail}"
     elif domain.publication is Publication.DOMAIN_FAILED:
         finding = "dns-failed"
-        text = f"MX lookup fails, {domain.detail} (nameservers down, or DNSSEC broken)"
+        failed = listed([host.name for host in domain.hosts if host.failure])
+        what = f"no address can be looked up for {failed}" if failed else "MX lookup fails"
+        text = f"{what}, {domain.detail} (nameservers down, or DNSSEC broken)"
     elif domain.publication is Publication.NO_DOMAIN:
         finding, text = "domain-missing", "the domain does not exist (NXDOMAIN)"
     elif domain.publication is Publication.NULL_MX:

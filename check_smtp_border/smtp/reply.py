@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from check_smtp_border.smtp import ProtocolViolation
@@ -22,6 +23,12 @@ MAX_REPLY_OCTETS = 16 * 1024
 # Of these only the first ones are kept: replies of 250 addresses stay in memory until the end,
 # and whatever is read from them (reasons, keywords, the 160 quoted characters) stands there.
 MAX_KEPT_OCTETS = 4 * 1024
+MAX_KEPT_LINES = 32  # where many replies of one address are kept
+
+# Of one connection, or of all those of one probe to one address; the longest real ones have half
+# of it. All that is printed of a run has 1 MiB, and 256 addresses are held in memory.
+MAX_DIALOGUE_OCTETS = 32 * 1024
+_OCTETS_OF_A_LINE = 100  # that a line takes beside its text
 
 # Bare "250" and any code of three digits are legal (RFC 5321 4.2), 1yz is not (4.2.1).
 _REPLY_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
@@ -69,6 +76,16 @@ class Reply(NamedTuple):
         """Basic and enhanced code: what makes two replies the same."""
         return self.code, self.enhanced
 
+    def within(self, octets: int) -> Reply:
+        """The same, without the text that is more than so many octets or MAX_KEPT_LINES."""
+        kept: list[str] = []
+        for line in self.lines[:MAX_KEPT_LINES]:
+            kept.append(line[:octets])
+            octets -= len(line)
+            if octets <= 0:
+                break
+        return Reply(self.code, tuple(kept))
+
     def __str__(self) -> str:
         """The reply as it is quoted: one line, at most 160 characters."""
         first, *rest = self.lines
@@ -88,12 +105,32 @@ def _enhanced(digit: str, lines: tuple[str, ...]) -> str | None:
     return None
 
 
+def out_of_step(replies: Sequence[Reply]) -> bool:
+    """Whether the replies behind QUIT show that an earlier command was answered twice.
+
+    One odd reply alone is no sign of it; 221 is QUIT's own.
+    """
+    return len(replies) > 1 and replies[0].code != "221"
+
+
 class DialogueLine(NamedTuple):
     """One line of the dialogue. seconds: since the run began; who: `C`, `S` or `*` for events."""
 
     seconds: float
     who: str
     text: str
+
+
+def keep(dialogue: list[DialogueLine], line: DialogueLine, room: int) -> int:
+    """Take a line into a dialogue where there is room; return the room that is left.
+
+    Below zero nothing more is kept, and the dialogue's last line says so.
+    """
+    left = room - len(line.text) - _OCTETS_OF_A_LINE
+    if room >= 0:
+        rest = line._replace(who="*", text="(the rest of this dialogue is too long to be kept)")
+        dialogue.append(line if left >= 0 else rest)
+    return left
 
 
 class ReplyReader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from check_smtp_border.smtp import (
     ConnectionLost,
@@ -15,7 +15,7 @@ from check_smtp_border.smtp import (
     TlsFailed,
 )
 from check_smtp_border.smtp.connection import Connection, TlsFacts, TlsKind
-from check_smtp_border.smtp.reply import DialogueLine, Reply, ReplyReader
+from check_smtp_border.smtp.reply import MAX_DIALOGUE_OCTETS, DialogueLine, Reply, ReplyReader, keep
 from check_smtp_border.text import printable
 
 QUIT_SECONDS = 2.0  # patience for what comes behind QUIT, and for the rest of an unasked reply
@@ -43,13 +43,13 @@ class Session:
         self.local_address = connection.local_address
         self._connection = connection
         self._started = started
-        self._keep_dialogue = keep_dialogue
+        self._room = MAX_DIALOGUE_OCTETS if keep_dialogue else -1
         self._reader = ReplyReader()
         self._verb = ""  # of the latest command
         self._awaited = Stage.REPLY  # to it, or to a message's final dot
         self._sent = time.monotonic()
-        self._unusable = self._silent = False  # unusable: a failed handshake, or QUIT
-        self.closing = False
+        self._overdue = False  # a reply has not come: it may still come, before QUIT's
+        self.closing = self._unusable = False  # unusable: a failed handshake, or QUIT
         self.took = 0.0
         self.seconds: dict[str, float] = {}
         self.dialogue: list[DialogueLine] = []
@@ -168,6 +168,7 @@ class Session:
             except ProtocolViolation:
                 if not replies:
                     raise
+        self._overdue = False
         return tuple(replies)
 
     def quit(self) -> tuple[Reply, ...]:
@@ -176,7 +177,7 @@ class Session:
         Returns the replies of 2 seconds: one, unless out of step. Again, it does nothing.
         """
         replies: list[Reply] = []
-        patience = _PARTING_SECONDS if self._silent else QUIT_SECONDS
+        patience = _PARTING_SECONDS if self._overdue else QUIT_SECONDS
         with contextlib.closing(self._connection), contextlib.suppress(SessionError):
             if not self._unusable:
                 self._unusable = True
@@ -186,15 +187,17 @@ class Session:
 
     def _part(self, replies: list[Reply]) -> None:
         self._verb, self._awaited = "QUIT", Stage.REPLY
+        overdue = self._overdue
         with self._doing(Stage.BEFORE_COMMAND):
             self._send(b"QUIT\r\n", "QUIT")
         with self._timed("quit"), self._doing(Stage.REPLY):
-            replies.append(self._read_reply())
+            first = self._read_reply()
+            replies.append(self._read_reply() if overdue and first.code != "221" else first)
         if replies[0].code == "221":
             self._connection.finish_sending()  # some servers wait for us to leave
         octets = 0
         while octets < _MOST_OCTETS_BEHIND_QUIT:
-            while (reply := self._next_reply()) is not None:
+            while len(replies) < _MOST_REPLIES and (reply := self._next_reply()) is not None:
                 replies.append(reply)
             data = self._connection.receive()
             octets += len(data)
@@ -215,8 +218,10 @@ class Session:
         self._connection.send(data)
 
     def _read_reply(self) -> Reply:
+        self._overdue = True
         while (reply := self._next_reply()) is None:
             self._reader.feed(self._connection.receive())
+        self._overdue = False
         return reply
 
     def _next_reply(self) -> Reply | None:
@@ -242,8 +247,12 @@ class Session:
         self._reader.feed(self._connection.received())
         if not self._reader.pending:
             return
-        with self._bounded(QUIT_SECONDS):
-            reply = self._read_reply()
+        try:
+            with self._bounded(QUIT_SECONDS):
+                reply = self._read_reply()
+        except TimedOut:
+            self._overdue = False  # nothing was asked
+            raise ProtocolViolation("part of a reply that nothing asked for") from None
         if self.closing:
             raise ConnectionLost(f"connection closed by the server with {reply}")
         raise ProtocolViolation(f"reply that nothing asked for: {reply}")
@@ -277,7 +286,6 @@ class Session:
         try:
             yield
         except SessionError as error:
-            self._silent = isinstance(error, TimedOut)
             if not error.stage:
                 error.stage, error.verb = stage, self._verb
                 if isinstance(error, TimedOut):
@@ -286,14 +294,7 @@ class Session:
             raise
 
     def _say(self, who: str, text: str) -> None:
-        if self._keep_dialogue:
+        if self._room >= 0:
             seconds = time.monotonic() - self._started
-            self.dialogue.append(DialogueLine(seconds, who, printable(text, _DIALOGUE_LINE_LIMIT)))
-
-
-def out_of_step(replies: Sequence[Reply]) -> bool:
-    """Whether the replies behind QUIT show that an earlier command was answered twice.
-
-    One odd reply alone is no sign of it; 221 is QUIT's own.
-    """
-    return len(replies) > 1 and replies[0].code != "221"
+            line = DialogueLine(seconds, who, printable(text, _DIALOGUE_LINE_LIMIT))
+            self._room = keep(self.dialogue, line, self._room)

@@ -12,7 +12,7 @@ from check_smtp_border.border.facts import Failure, FailureKind, Probed, Survey,
 from check_smtp_border.border.net import Net
 from check_smtp_border.border.probing import domain_probes, probe_domain, unasked
 from check_smtp_border.border.survey import survey
-from check_smtp_border.border.threads import GRACE_SECONDS
+from check_smtp_border.border.threads import GRACE_SECONDS, start_thread
 from check_smtp_border.border.visit import visit
 from check_smtp_border.probes import PER_ADDRESS, asked
 from check_smtp_border.safety import attempt
@@ -50,7 +50,7 @@ class Crew:
         self.connected = False
 
     def run(self, domains: Sequence[Settings], published: Sequence[Published | None]) -> None:
-        """Visit until all is done or the time is over. Raises RuntimeError without any thread."""
+        """Visit until all is done or the time is over. Raises OSError without any thread."""
         self._memory = Memory(domains[0])
         alone: list[int] = []
         with self._lock:
@@ -69,14 +69,14 @@ class Crew:
         while self._threads < self._connections and (work := self._next()):
             try:
                 self._start(self._labour, work)
-            except RuntimeError:  # no more threads to be had
+            except OSError:  # no more threads to be had
                 if not self._threads:
                     raise
                 self._connections = self._threads
                 self._stranded.append(work)
 
     def _start(self, labour: Callable[[Any], None], what: Any) -> None:
-        threading.Thread(target=labour, args=(what,), daemon=True).start()
+        start_thread(labour, what)
         self._threads += 1
         self._idle.clear()
 
@@ -182,5 +182,5 @@ def _ignore(words: str) -> None:
 
 
 def _lost(begun: Begun, words: str) -> Visit:
-    failure = Failure(FailureKind.INTERNAL_ERROR, f"the plugin's own mistake: {words}")
+    failure = Failure(FailureKind.INTERNAL_ERROR, words)
     return begun.known._replace(failure=failure)

@@ -94,4 +94,4 @@ class Feeder:
             self._tally.failure = str(error)
 
     def _broken(self, words: str) -> None:
-        self._tally.failure = f"the plugin's own mistake: {words}"
+        self._tally.failure = words

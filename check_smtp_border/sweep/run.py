@@ -168,6 +168,6 @@ def _judged(settings: Settings, survey: Survey) -> tuple[Outcome, list[str]]:
 
 
 def _broken(settings: Settings, words: str) -> tuple[Outcome, list[str]]:
-    text = f"the plugin's own mistake: {words} [internal-error]"
+    text = f"{words} [internal-error]"
     line = status_line("UNKNOWN", f"{settings.domain}: {text}")
     return Outcome(settings.domain, Level.UNKNOWN, [(Level.UNKNOWN, text)], (line,)), []

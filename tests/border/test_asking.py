@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from check_smtp_border.border.asking import Answer, Plan, Question
+from check_smtp_border.smtp.reply import Reply
 from tests.support.facts import reply
 
 USUAL = "smtp.test@monitor.example"
@@ -152,3 +153,12 @@ def test_a_server_that_takes_ten_transactions_is_asked_half_as_many_next() -> No
     connections = asked_by(plan_of("abcdefghijklmnopqrstuvw"), server)
     assert [one.count(",") + 1 for one in connections] == [11, 5, 5, 3]
     assert connections[1].startswith("k,")
+
+
+def test_of_an_answer_no_more_is_kept_than_reasons_are_read_from() -> None:
+    plan = Plan([Question(USUAL, "a")], USUAL)
+    plan.next()
+    plan.heard(Answer(Reply("550", ("5.1.1 No", "a" * 2000, "b" * 2000))))
+    ((kept, _),) = plan.answers.values()
+    assert kept.enhanced == "5.1.1"
+    assert sum(map(len, kept.lines)) == 2048

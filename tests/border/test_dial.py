@@ -12,6 +12,7 @@ import trustme
 from check_smtp_border.border.conversation import Line
 from check_smtp_border.border.dial import Dial, TurnedAway, verification
 from check_smtp_border.smtp import ConnectFailed, SessionError
+from check_smtp_border.smtp.reply import MAX_DIALOGUE_OCTETS
 from tests.support.certificates import server_context
 from tests.support.facts import SETTINGS
 from tests.support.smtp_server import (
@@ -64,6 +65,19 @@ def test_a_session_whose_work_fails_is_ended_too(good: SmtpServer) -> None:
         pass
     assert dial.connections == 2
     assert [session.verbs for session in good.sessions] == [["EHLO", "QUIT"]] * 2
+
+
+def test_a_dialogue_without_end_is_cut_once() -> None:
+    wordy = b"250-" + b"a" * 480 + b"\r\n"
+    with SmtpServer(Script(ehlo=wordy * 8 + b"250 SIZE\r\n")) as server:
+        dial = to(server)
+        while dial.connections < 20:
+            with dial.connection():
+                pass
+    octets = sum(len(line.text) + 100 for line in dial.dialogue)
+    assert MAX_DIALOGUE_OCTETS - 500 < octets < MAX_DIALOGUE_OCTETS + 3000
+    cut = [line for line in dial.dialogue if line.text.endswith("is too long to be kept)")]
+    assert len(cut) == 1
 
 
 @pytest.mark.parametrize(

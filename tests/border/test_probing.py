@@ -76,4 +76,4 @@ def test_a_mistake_in_a_probe_costs_its_own_facts_alone(room: Any) -> None:
         raise KeyError("reply")
 
     room.talk = mistaken
-    assert probed(Script(), visited()).internal == "KeyError: 'reply'"
+    assert probed(Script(), visited()).internal == ("a mistake of the plugin: KeyError: 'reply'")

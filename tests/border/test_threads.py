@@ -54,7 +54,7 @@ def test_work_that_raises_costs_its_own_outcome_alone() -> None:
         return f"done {item}"
 
     assert side_by_side(work, [0, 1, 2], soon(), missing) == (
-        *("done 0", "1 is missing: KeyError: 'a / b'", "done 2"),
+        *("done 0", "1 is missing: a mistake of the plugin: KeyError: 'a / b'", "done 2"),
     )
 
 
@@ -105,5 +105,5 @@ def test_without_any_thread_the_caller_is_told(monkeypatch: pytest.MonkeyPatch) 
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", none)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(OSError, match="no thread can be started"):
         side_by_side(str, [1, 2], soon(), missing)

@@ -300,6 +300,9 @@ def test_one_mx_host_that_cannot_be_looked_up_is_a_warning(lie: Lie) -> None:
     result, visited, _ = _check(TWO_HOSTS, "-t", "3", lies={"mx2.example.com.": lie})
     assert (result.state, result.findings) == (WARNING, ["mx-lookup-failed"])
     assert "mx2.example.com" in result.status
+    assert (
+        f"our resolver 127.0.0.1 {'says' if lie in WORDS else 'gives no answer'}" in result.status
+    )
     assert visited == ["127.0.0.2"]
     assert result.seconds < 4
 

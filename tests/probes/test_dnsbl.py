@@ -286,7 +286,7 @@ def test_sixteen_addresses_and_five_lists_take_the_time_of_the_slowest_answer() 
     result, questions = looked("--only", "dnsbl", *lists, *addresses, zone=tests)
     assert (result.state, len(questions)) == (OK, 1 + 5 * 18)
     assert "none of 5 block lists (16 addresses)" in result.status
-    assert result.perfdata["dnsbl"].seconds < 1.5
+    assert result.perfdata["dnsbl"].seconds < 5
 
 
 ASKED: Callable[[str], tuple[str, ...]] = lambda zone: ("--dnsbl-warning", zone)  # noqa: E731

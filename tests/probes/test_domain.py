@@ -47,7 +47,16 @@ def of_domain(publication: Publication, *hosts: MailHost, **changes: Any) -> Ver
         ),
         (Publication.NULL_MX, (), CRITICAL, "null-mx", "RFC 7505"),
         (Publication.NO_DOMAIN, (), CRITICAL, "domain-missing", "NXDOMAIN"),
-        (Publication.DOMAIN_FAILED, (), CRITICAL, "dns-failed", "says SERVFAIL"),
+        (
+            Publication.DOMAIN_FAILED,
+            (),
+            *(CRITICAL, "dns-failed", "MX lookup fails, our resolver 192.0.2.53 says SERVFAIL"),
+        ),
+        (
+            Publication.DOMAIN_FAILED,
+            (MX2._replace(failure="our resolver 192.0.2.53 says SERVFAIL"),),
+            *(CRITICAL, "dns-failed", "no address can be looked up for mx2.example.com, our"),
+        ),
         (Publication.RESOLVER_FAILED, (), UNKNOWN, "resolver-failed", "says SERVFAIL"),
     ],
 )

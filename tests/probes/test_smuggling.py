@@ -155,7 +155,7 @@ def test_silence_is_inconclusive_and_ends_by_the_deadline(step: str) -> None:
     with SmtpServer(Script()._replace(**{step: hang})) as server:
         began = time.monotonic()
         (verdict,) = probed("smuggling", server, seconds=0.3)
-        assert time.monotonic() - began < 0.7
+        assert time.monotonic() - began < 1.3
     assert verdict.finding == "smuggling-inconclusive"
     assert verdict.remarks == ("give --timeout more than 30",)
     assert server.messages == []
