@@ -14,7 +14,7 @@ from check_smtp_border.verdict import Level
 from tests.support.dialling import probed
 from tests.support.facts import SETTINGS, reply, visited
 from tests.support.plugin import CRITICAL, VALID_USER, WARNING, assert_clean, run_at
-from tests.support.smtp_server import Script, SmtpServer, after, close, hang, in_turn
+from tests.support.smtp_server import Action, Script, SmtpServer, after, close, hang, in_turn
 
 END = b"\r\n.\r\n"
 TAKEN = "250 2.0.0 Ok: queued as 4711"
@@ -90,6 +90,29 @@ def test_a_server_that_one_sequence_ends_a_message_for_is_found(name: str) -> No
     assert named and named[1] == expected
     assert {message.recipients for message in server.messages} == {(VALID_USER,)}
     assert len(server.messages) == len(server.sessions) == len(SEQUENCES)
+
+
+@pytest.mark.parametrize(
+    ("said", "to_quit", "finding"),
+    [
+        # Postfix 3.7: CRLF behind LF.CR makes an end, and 221 is said to the dot that is left over.
+        (("221 2.7.0 Error: I can break rules, too. Goodbye.", close), "", ""),
+        ((), "250 2.0.0 Bye", ""),
+        ((), "221 2.0.0 Bye", ""),
+        ((), ("421 4.3.0 Going down", close), ""),
+        (("500 5.5.2 Error: bad syntax", "221 2.7.0 Goodbye", close), "", "smuggling-possible"),
+        (("221 2.7.0 Goodbye",), "221 2.0.0 Bye", "smuggling-possible"),
+        (("500 5.5.2 Error: bad syntax",), "221 2.0.0 Bye", "smuggling-possible"),
+        ((), ("500 5.5.2 Error: bad syntax", "221 2.0.0 Bye"), "smuggling-possible"),
+        ((), ("500 5.5.2 Error: bad syntax", close), "smuggling-possible"),
+    ],
+)
+def test_one_reply_behind_the_messages_own_is_that_to_quit(
+    said: tuple[Action, ...], to_quit: Action, finding: str
+) -> None:
+    with SmtpServer(Script(message=(TAKEN, *said), quit=to_quit)) as server:
+        (verdict,) = probed("smuggling", server)
+    assert verdict.finding == finding
 
 
 @pytest.mark.parametrize(
