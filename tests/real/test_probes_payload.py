@@ -82,8 +82,13 @@ def test_sendmail_is_good(sendmail_borders: Borders) -> None:
     look_for(sendmail_borders["sendmail"], "smuggling", OK)
 
 
-def test_clear_text_behind_starttls_is_thrown_away(borders: Borders) -> None:
-    result = look_at(borders["tls"], "--only", "starttls-commands")
+@pytest.mark.parametrize(
+    "border",
+    ["borders:tls", "sendmail_borders:tlssendmail", "chasquid_borders:chasquid"],
+    indirect=True,
+)
+def test_clear_text_behind_starttls_is_thrown_away(border: Border) -> None:
+    result = look_at(border, "--only", "starttls-commands")
     assert (result.state, result.findings) == (OK, [])
     assert result.status.endswith("throws away clear text behind STARTTLS")
 
