@@ -84,7 +84,10 @@ def test_sendmail_is_good(sendmail_borders: Borders) -> None:
 
 @pytest.mark.parametrize(
     "border",
-    ["borders:tls", "sendmail_borders:tlssendmail", "chasquid_borders:chasquid"],
+    [
+        *("borders:tls", "exim_borders:tlsexim"),
+        *("sendmail_borders:tlssendmail", "chasquid_borders:chasquid"),
+    ],
     indirect=True,
 )
 def test_clear_text_behind_starttls_is_thrown_away(border: Border) -> None:
