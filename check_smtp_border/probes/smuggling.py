@@ -134,8 +134,9 @@ def _surplus(unasked: Sequence[Reply], to_quit: Sequence[Reply]) -> tuple[Reply,
     CRLF behind LF.CR has made LF.CRCRLF, which it takes for an end; LF.CR alone ends nothing there.
     """
     replies = (*unasked, *to_quit)
-    parting = replies[-1:] and (replies[-1].code == "221" or (to_quit and to_quit[-1].completed))
-    return tuple(one for one in (replies[:-1] if parting else replies) if one.code != "421")
+    if to_quit or (replies and replies[-1].code == "221"):
+        replies = replies[:-1]
+    return tuple(one for one in replies if one.code != "421")
 
 
 def judge(fact: Endings, seen: Visit, settings: Settings) -> Iterator[Verdict]:

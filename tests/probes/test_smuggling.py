@@ -98,13 +98,14 @@ def test_a_server_that_one_sequence_ends_a_message_for_is_found(name: str) -> No
         # Postfix 3.7: CRLF behind LF.CR makes an end, and 221 is said to the dot that is left over.
         (("221 2.7.0 Error: I can break rules, too. Goodbye.", close), "", ""),
         ((), "250 2.0.0 Bye", ""),
+        ((), "500 5.5.1 What?", ""),
         ((), "221 2.0.0 Bye", ""),
         ((), ("421 4.3.0 Going down", close), ""),
         (("500 5.5.2 Error: bad syntax", "221 2.7.0 Goodbye", close), "", "smuggling-possible"),
         (("221 2.7.0 Goodbye",), "221 2.0.0 Bye", "smuggling-possible"),
         (("500 5.5.2 Error: bad syntax",), "221 2.0.0 Bye", "smuggling-possible"),
         ((), ("500 5.5.2 Error: bad syntax", "221 2.0.0 Bye"), "smuggling-possible"),
-        ((), ("500 5.5.2 Error: bad syntax", close), "smuggling-possible"),
+        (("500 5.5.2 Error: bad syntax", close), "", "smuggling-possible"),
     ],
 )
 def test_one_reply_behind_the_messages_own_is_that_to_quit(
