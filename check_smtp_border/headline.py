@@ -37,7 +37,7 @@ class Headline(NamedTuple):
 
         The quotes are cut first, then the names of the hosts, last the other words; never an id.
         """
-        aim = room - LINE_LIMIT + _LINE_AIM * len(self.verdicts)
+        aim = min(room, room - LINE_LIMIT + _LINE_AIM * len(self.verdicts))
         text = self._said(self.where, QUOTE_LIMIT)
         if len(text) > aim:
             text = self._said(self.where, SHORT_QUOTE_LIMIT)
@@ -46,6 +46,8 @@ class Headline(NamedTuple):
             excess = -(-(len(text) - aim) // len(self.verdicts))
             text = self._said(self.where, max(_LEAST_QUOTE, longest - excess))
         where = self.where
+        if len(text) > room:
+            text = self._said(where, _LEAST_QUOTE)
         if len(text) > room and where:
             where = shorten(where, max(3, len(where) - (len(text) - room)))
             text = self._said(where, _LEAST_QUOTE)

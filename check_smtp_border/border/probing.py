@@ -53,9 +53,9 @@ def unprobed(seen: Visit, settings: Settings) -> list[Entry]:
 
 
 def _probe_address(entry: Entry, seen: Visit, line: Line) -> Probed:
-    untested = unmet(_control(entry, seen, line.settings), seen, line.settings)
-    if untested:
-        return Probed(entry.label, untested=untested)
+    cause = unmet(_control(entry, seen, line.settings), seen, line.settings)
+    if cause:
+        return Probed(entry.label, untested=cause.words, untested_reply=cause.reply)
     inside = seen.tls is not None and bool(seen.tls.version)
     dial = Dial(line, tls=inside)
     room = cast(AddressRoom, opened(entry.label))

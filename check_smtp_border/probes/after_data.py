@@ -123,7 +123,7 @@ def _nothing_to_ask(seen: Visit, settings: Settings) -> Verdict:
     verdict = next(judged, None)
     if verdict is None or verdict.finding:
         cause = f"{whom(settings, Recipient.UNKNOWN)} is neither accepted nor refused rightly"
-        return untested("after-data", seen.place, f"{cause}: {reply}", settings)
+        return untested("after-data", seen.place, cause, settings, reply)
     if reply.completed:
         claim, text = Claim("accepts", "accept", "unknown users"), "accepts unknown users at RCPT"
     else:

@@ -236,4 +236,4 @@ def test_no_handshake_is_named() -> None:
     injected = visited(tls=UNDER_TLS._replace(injected=True))
     for seen in (visited(), visited(tls=NO_HANDSHAKE), injected):
         assert unmet(Control.HANDSHAKE, seen, SETTINGS)
-    assert unmet(Control.HANDSHAKE, visited(tls=UNDER_TLS), SETTINGS) == ""
+    assert unmet(Control.HANDSHAKE, visited(tls=UNDER_TLS), SETTINGS) is None
