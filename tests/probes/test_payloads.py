@@ -139,7 +139,7 @@ def test_silence_is_inconclusive_and_asks_for_time(step: str) -> None:
 
 def test_silence_behind_the_dot_is_uncertain() -> None:
     with SmtpServer(Script(message=hang)) as server:
-        (verdict,) = probed("eicar", server, seconds=0.2)
+        (verdict,) = probed("eicar", server, seconds=1.0)
     assert verdict.finding == "delivery-uncertain"
 
 
