@@ -15,8 +15,7 @@ Borders = Mapping[str, Border]
 
 def look_for(border: Border, probes: str, state: int, *findings: str) -> Run:
     """Judge these probes alone; nobody but the valid user may get anything of it."""
-    before = len(border.messages())
-    others = len(border.messages()) - len(_of_the_valid_user(border))
+    before, others = len(border.messages()), _of_others(border)
     author = "payload.test@monitor.example"  # tells them from other tests' messages
     options = ("-v", "-F", "monitor.example", "-f", author, "-t", "60", "--only", probes)
     result = run(*border.door, *options, border.valid_user, seconds=70)
@@ -24,16 +23,13 @@ def look_for(border: Border, probes: str, state: int, *findings: str) -> Run:
     assert (result.state, result.findings) == (state, list(findings))
     assert border.mailbox(USERS[0])
     assert len(border.messages()) > before
-    assert len(border.messages()) - len(_of_the_valid_user(border)) == others
+    assert _of_others(border) == others
     return result
 
 
-def _of_the_valid_user(border: Border) -> list[str]:
-    return [
-        str(message["Message-ID"])
-        for message in border.messages()
-        if message["To"] == border.valid_user
-    ]
+def _of_others(border: Border) -> int:
+    """How many messages lie there, at one moment, for anybody but the valid user."""
+    return sum(message["To"] != border.valid_user for message in border.messages())
 
 
 def test_a_border_without_filters_takes_everything(borders: Borders) -> None:
