@@ -108,6 +108,9 @@ def with_defaults(given: argparse.Namespace) -> Settings:
         "fqdn": fqdn,
         "sender": default_sender if given.sender is None else given.sender,
         "tls": _tls_use(given),
+        # Beside --only the certificate is not judged: its options may stand there without effect.
+        "certificate_days": None if given.only else given.certificate_days,
+        "verify_certificate": bool(given.verify_certificate and not given.only),
         **{field: _flat(getattr(given, field)) for field in ("only", "known")},
         "also": _also(given),
     }
@@ -219,7 +222,6 @@ def _family(given: argparse.Namespace) -> Family:
 def _tls_use(given: argparse.Namespace) -> TlsUse:
     if given.no_starttls:
         return TlsUse.NEVER
-    # Beside --only the certificate is not judged: its options may stand there without effect.
     judged = not given.only and (given.certificate_days or given.verify_certificate)
     demanded = given.starttls or judged
     return TlsUse.DEMANDED if demanded else TlsUse.OFFERED

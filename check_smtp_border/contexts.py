@@ -124,7 +124,8 @@ class ProbeContext(Context):
     def _verdicts(self, probed: Probed, seen: Visit | Survey, place: Place) -> Iterator[Verdict]:
         name = self._entry.name
         if probed.untested:
-            yield untested(name, place, probed.untested, self._settings)
+            reply = probed.untested_reply
+            yield untested(name, place, probed.untested, self._settings, reply)
         if probed.internal:
             yield internal_error(Level.WARNING, place, name, probed.internal)
         if probed.error:

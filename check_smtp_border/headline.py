@@ -40,13 +40,15 @@ class Headline(NamedTuple):
 
         The quotes are cut first, then the names of the hosts, last the other words; never an id.
         """
-        aim = room - LINE_LIMIT + _LINE_AIM * len(self.verdicts)
+        aim = min(room, room - LINE_LIMIT + _LINE_AIM * len(self.verdicts))
         text = self._said(self.where, QUOTE_LIMIT)
         if len(text) > aim:
             text = self._said(self.where, SHORT_QUOTE_LIMIT)
         if len(text) > aim:
             text = self._said(self.where, self._shortest_quote(len(text) - aim))
         where = self.where
+        if len(text) > room:
+            text = self._said(where, _LEAST_QUOTE)
         if len(text) > room and where:
             where = shorten(where, max(3, len(where) - (len(text) - room)))
             text = self._said(where, _LEAST_QUOTE)

@@ -81,9 +81,10 @@ def domain_of(mailbox: str) -> str:
     return mailbox.rpartition("@")[2]
 
 
-def is_postmaster(mailbox: str) -> bool:
-    """Whether the local part is postmaster's, who has no case (RFC 5321 4.5.1)."""
-    return mailbox.rpartition("@")[0].lower() == "postmaster"
+def is_postmaster(mailbox: str, domain: str) -> bool:
+    """Whether it is postmaster's mailbox at `domain`, who has no case (RFC 5321 4.5.1)."""
+    local_part, _, its_domain = mailbox.rpartition("@")
+    return local_part.lower() == "postmaster" and its_domain == domain
 
 
 def is_below(domain: str, parent: str) -> bool:

@@ -18,8 +18,7 @@ def unusable_store(settings: Settings) -> str | None:
     """
     path = os.environ.get(_VARIABLE)
     asked = {*settings.also, *settings.only}
-    verifies = settings.verify_certificate and not settings.only
-    if path is None or not (verifies or asked.intersection(_PROBES)):
+    if path is None or not (settings.verify_certificate or asked.intersection(_PROBES)):
         return None
     from check_smtp_border.smtp.tls import why_no_store  # costly, and rarely needed
 

@@ -7,7 +7,8 @@ import pytest
 from check_smtp_border.parser import UsageError
 from check_smtp_border.probes import CATALOGUE, Control, Entry, asked, delivers, recipients_asked
 from tests.support.command_line import settings_from
-from tests.support.plugin import UNKNOWN, VALID_USER, assert_clean, run
+from tests.support.plugin import OK, UNKNOWN, VALID_USER, assert_clean, run, run_at
+from tests.support.smtp_server import Script, SmtpServer
 
 NAMES = [entry.name for entry in CATALOGUE]
 
@@ -75,3 +76,14 @@ def test_only_asks_for_the_recipients_of_its_control(probe: str, recipients: int
     assert len(recipients_asked(settings)) == recipients
     beside = settings_from(["--also", probe, VALID_USER])
     assert len(recipients_asked(beside)) == 3
+
+
+def test_what_is_judged_elsewhere_costs_nothing_beside_only(offers_tls: Script) -> None:
+    with SmtpServer(offers_tls) as server:
+        options = ("-v", "-D", "10", "--verify-certificate", "--deliver", "-w", "data=0")
+        result = run_at(server.port, *options, "--only", "null-sender")
+    assert_clean(result)
+    assert result.state == OK
+    assert (list(result.perfdata), result.certificate_days) == (["time", "null_sender"], None)
+    verbs = ["EHLO", "STARTTLS", "EHLO", "MAIL", "rcpt_valid", "RSET", "QUIT"]
+    assert [session.verbs for session in server.sessions] == [verbs, verbs]

@@ -146,4 +146,4 @@ class Plan:
 
 def _of_rate(reply: Reply) -> bool:
     """Too many of something. Exim says so of syntax errors too (501), which is an answer."""
-    return not reply.code.startswith("50") and reason_of(reply) is Reason.THROTTLED
+    return reply.code != "501" and reason_of(reply) is Reason.THROTTLED

@@ -185,7 +185,7 @@ class Probed(NamedTuple):
     """What a further probe showed.
 
     label: of its room. facts: for the room's judge.
-    untested: why its control failed, "" where it was asked.
+    untested: why its control failed, "" where it was asked; untested_reply: what was said instead.
     error: what ended it too early, in words; internal: what raised by a mistake of the plugin.
     seconds: None where it was not asked.
     """
@@ -193,6 +193,7 @@ class Probed(NamedTuple):
     label: str
     facts: tuple[Any, ...] = ()
     untested: str = ""
+    untested_reply: Reply | None = None
     error: str = ""
     internal: str = ""
     seconds: float | None = None

@@ -19,11 +19,11 @@ from check_smtp_border.border.facts import (
 )
 from check_smtp_border.border.hosts import find_hosts
 from check_smtp_border.border.net import Net
-from check_smtp_border.border.probing import domain_probes, probe_domain, unasked
+from check_smtp_border.border.probing import domain_probes, probe_domain, unasked, unprobed
 from check_smtp_border.border.threads import SIDE_BY_SIDE, side_by_side
 from check_smtp_border.border.visit import visit
 from check_smtp_border.names import canonical_address
-from check_smtp_border.probes import PER_ADDRESS, Entry, asked, looks_up_hosts, visits_addresses
+from check_smtp_border.probes import Entry, looks_up_hosts, visits_addresses
 from check_smtp_border.settings import Settings
 
 _OF_THIS_HOST = (FailureKind.NO_ROUTE, FailureKind.LOCAL_FAILURE)
@@ -75,7 +75,7 @@ def _visit_and_look(
         ),
     ]
     lost: list[Callable[[str], Visit | Probed]] = [
-        *(partial(unasked, entry) for entry in beside),
+        *(partial(unasked, settings, entry) for entry in beside),
         *(partial(_lost, address, names[address], settings, noted) for address in addresses),
     ]
     outcomes = side_by_side(
@@ -94,9 +94,8 @@ def _behind_the_visits(settings: Settings) -> list[Entry]:
 
 
 def _looked(entries: Sequence[Entry], found: Survey, net: Net) -> tuple[Probed, ...]:
-    return side_by_side(
-        lambda entry: probe_domain(entry, found, net), entries, net.deadline, unasked
-    )
+    lost = partial(unasked, net.settings)
+    return side_by_side(lambda entry: probe_domain(entry, found, net), entries, net.deadline, lost)
 
 
 def names_by_address(hosts: Sequence[MailHost], settings: Settings) -> dict[str, list[str]]:
@@ -158,8 +157,10 @@ def _lost(
 ) -> Visit:
     """What is known of a visit that did not come back, or that raised."""
     if address in noted:
-        entries = [entry for entry in asked(settings) if entry.scope in PER_ADDRESS]
-        return noted[address]._replace(probed=tuple(unasked(entry, words) for entry in entries))
+        seen = noted[address]
+        behind = unprobed(seen, settings)
+        lost = tuple(unasked(settings, entry, words) for entry in behind)
+        return seen._replace(probed=(*seen.probed, *lost))
     if words:
         text = f"could not be visited to the end, {words}"
         failure = Failure(FailureKind.INTERNAL_ERROR, text)

@@ -30,7 +30,8 @@ def visit(
     names: of the hosts at `address`; the first is the SNI of the conversation, and each is
     verified for itself.
     started, deadline: `time.monotonic()` values.
-    note: is told what the conversation showed, so that a probe which never ends costs itself alone.
+    note: is told what was seen before each probe, so that one which never ends costs no other its
+    answer.
     crowded: other visits of ours are there: who says that these are too many is not asked again.
     known: what visits for other domains have shown of the address; it is not asked again.
     """
@@ -50,8 +51,7 @@ def visit(
             verified = {**seen.verifications, name: verification(dial)}
             dialogue = (*seen.dialogue, *dial.dialogue)
             seen = seen._replace(verifications=verified, dialogue=dialogue)
-    note(seen)
-    return probe_address(seen, line)
+    return probe_address(seen, line, note)
 
 
 def _worth_another(seen: Visit, settings: Settings) -> bool:

@@ -14,7 +14,7 @@ from check_smtp_border.probes import recipients
 from check_smtp_border.probes.recipients import is_right, patterns
 from check_smtp_border.probes.wording import BESIDE_THE_POINT, untested, whom
 from check_smtp_border.settings import Settings
-from check_smtp_border.smtp import SessionError
+from check_smtp_border.smtp import SessionError, Stage
 from check_smtp_border.smtp.reason import Reason, reason_of
 from check_smtp_border.smtp.reply import Reply
 from check_smtp_border.verdict import Claim, Finding, Level, Verdict, meets
@@ -41,20 +41,32 @@ class AfterData(NamedTuple):
     """How far a message to the unknown user came. reply: the last one, to `verb`.
 
     error: what ended the session instead, in words.
+    again: the message was not sent and the connection came to nothing, so another is worth while.
     """
 
     verb: str = ""
     reply: Reply | None = None
     error: str = ""
+    again: bool = False
 
 
 def talk(dial: Dial, seen: Visit, settings: Settings) -> Sequence[AfterData]:
-    """Send the message, once, where the unknown user was accepted and nobody said he may be."""
+    """Send the message, once, where the unknown user was accepted and nobody said he may be.
+
+    A second connection is made where the first one ended before the message was sent.
+    """
     if not _worth_asking(seen, settings):
         return [AfterData()]
     from check_smtp_border.smtp.message import test_message  # costly, and rarely needed
 
     content = test_message(seen.label, "", settings.unknown_user)
+    fact = _on_one_connection(dial, settings, content)
+    if fact.again and dial.seconds_left > 0:
+        fact = _on_one_connection(dial, settings, content)
+    return [fact]
+
+
+def _on_one_connection(dial: Dial, settings: Settings, content: bytes) -> AfterData:
     verb, reply = "", None
     try:
         with dial.session() as session:
@@ -66,10 +78,13 @@ def talk(dial: Dial, seen: Visit, settings: Settings) -> Sequence[AfterData]:
             if verb == "DATA" and reply.code[0] == "3":
                 verb, reply = "the message", session.message(content)
     except SessionError as error:
-        return [AfterData(verb, None, ", ".join(filter(None, (str(error), dial.late))))]
+        unsent = error.stage not in (Stage.MESSAGE, Stage.FINAL_DOT)
+        return AfterData(verb, None, ", ".join(filter(None, (str(error), dial.late))), again=unsent)
     if dial.out_of_step:
-        return [AfterData(verb, None, "sends more replies than it was sent commands")]
-    return [AfterData(verb, reply)]
+        return AfterData(verb, None, "sends more replies than it was sent commands")
+    usual = verb == "MAIL" and not settings.sender and not reply.completed
+    about_us = usual or reply.code == "421" or reason_of(reply) is Reason.THROTTLED
+    return AfterData(verb, reply, again=about_us and verb != "the message")
 
 
 def judge(fact: AfterData, seen: Visit, settings: Settings) -> Iterator[Verdict]:
@@ -108,7 +123,7 @@ def _nothing_to_ask(seen: Visit, settings: Settings) -> Verdict:
     verdict = next(judged, None)
     if verdict is None or verdict.finding:
         cause = f"{whom(settings, Recipient.UNKNOWN)} is neither accepted nor refused rightly"
-        return untested("after-data", seen.place, f"{cause}: {reply}", settings)
+        return untested("after-data", seen.place, cause, settings, reply)
     if reply.completed:
         claim, text = Claim("accepts", "accept", "unknown users"), "accepts unknown users at RCPT"
     else:

@@ -1,6 +1,7 @@
 """What eicar and gtube share: a message with a payload, sent behind a harmless one. Pure judge.
 
 The harmless one was taken a moment before, so a refusal behind the final dot is about the payload.
+One at DATA comes before the server has seen it, so it counts only if its words name the payload.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from check_smtp_border.smtp.session import Session
 
 _TAKEN_AWAY = re.compile("discard|infected|quarantin", re.IGNORECASE)
+_OF_PAYLOADS = re.compile(r"virus|malware|infect|trojan|eicar|gtube|\bspam", re.IGNORECASE)
 
 
 class Payload(NamedTuple):
@@ -71,7 +73,7 @@ def judge_payload(
     payload: Payload, fact: Sent | Unsent, seen: Visit, settings: Settings
 ) -> Iterator[Verdict]:
     """The first digit decides; the words tell what became of a message that was taken."""
-    if isinstance(fact, Sent) and fact.reply:
+    if fact.reply and (isinstance(fact, Sent) or _names_payload(fact.command, fact.reply)):
         yield _answered(payload, fact.reply, seen)
     elif isinstance(fact, Sent) and fact.uncertain:
         # As with the test message: whether it was taken is not known.
@@ -103,6 +105,12 @@ def _answered(payload: Payload, reply: Reply, seen: Visit) -> Verdict:
         text = f"refuses {payload.what}"
         return Verdict(Level.OK, seen.place, text, claim=claim, quote=str(reply))
     return _found(payload, reply, seen, "answers", inconclusive)
+
+
+def _names_payload(command: str, reply: Reply) -> bool:
+    """Whether DATA was refused for good in words about viruses or spam."""
+    words = " ".join(reply.lines)
+    return command == "DATA" and reply.permanent and bool(_OF_PAYLOADS.search(words))
 
 
 def _found(

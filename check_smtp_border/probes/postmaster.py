@@ -32,7 +32,7 @@ FINDINGS = {
 def talk(dial: Dial, seen: Visit, settings: Settings) -> Sequence[Asked]:
     """Ask for postmaster, unless he is the valid user and was asked for already."""
     question = _question(settings)
-    if not is_postmaster(settings.valid_user):
+    if not is_postmaster(settings.valid_user, settings.domain):
         return [dial.ask([question])]
     reply = seen.replies.get(Recipient.VALID)
     return [Asked({question: Answer(reply)} if reply else {})]
@@ -40,7 +40,7 @@ def talk(dial: Dial, seen: Visit, settings: Settings) -> Sequence[Asked]:
 
 def judge(fact: Asked, seen: Visit, settings: Settings) -> Iterator[Verdict]:
     """2yz is right; 4yz proves nothing."""
-    if is_postmaster(settings.valid_user) and not settings.only:
+    if is_postmaster(settings.valid_user, settings.domain) and not settings.only:
         yield untested("postmaster", seen.place, "he is the valid user already", settings)
         return
     question = _question(settings)

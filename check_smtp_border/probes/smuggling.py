@@ -120,13 +120,23 @@ def _tried(session: Session, octets: bytes, quiet: float) -> Ending:
             return Ending(early)
         session.raw(b"\r\n.\r\n")
         reply = session.read_reply()
-        # Postfix says 221 to the dot that stands alone then: what comes before QUIT is not QUIT's.
         unasked = session.replies_within(_UNASKED_SECONDS)
     except SessionError as error:
         hung_up = isinstance(error, ConnectionLost)
         return Ending(hung_up=hung_up, error="" if hung_up else str(error))
-    behind = [one for one in session.quit() if one.code != "221"]
-    return Ending((), reply, tuple(one for one in (*unasked, *behind) if one.code != "421"))
+    return Ending((), reply, _surplus(unasked, session.quit()))
+
+
+def _surplus(unasked: Sequence[Reply], to_quit: Sequence[Reply]) -> tuple[Reply, ...]:
+    """The replies behind the message's own, but for the last one, which is QUIT's.
+
+    A lone 221 is QUIT's whenever it comes. Postfix 3.7 says it to the dot of the true end where
+    CRLF behind LF.CR has made LF.CRCRLF, which it takes for an end; LF.CR alone ends nothing there.
+    """
+    replies = (*unasked, *to_quit)
+    if to_quit or (replies and replies[-1].code == "221"):
+        replies = replies[:-1]
+    return tuple(one for one in replies if one.code != "421")
 
 
 def judge(fact: Endings, seen: Visit, settings: Settings) -> Iterator[Verdict]:

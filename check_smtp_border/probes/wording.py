@@ -90,12 +90,15 @@ def belongs_to_tls(seen: Visit, reason: Reason | None) -> bool:
     return reason is Reason.TLS_NEEDED and seen.tls_failed
 
 
-def untested(name: str, place: Place, cause: str, settings: Settings) -> Verdict:
+def untested(
+    name: str, place: Place, cause: str, settings: Settings, reply: Reply | None = None
+) -> Verdict:
     """A probe had nothing to ask. Beside the conversation, its own finding says that."""
-    text = f"could not be tested: {cause}"
+    text, quote = f"could not be tested: {cause}", str(reply) if reply else ""
     if not settings.only:
-        return Verdict(Level.OK, place, f"{name} {text}", untested=True)
-    return Verdict(Level.WARNING, place, text, f"{name}-untested", ("untested", cause))
+        return Verdict(Level.OK, place, f"{name} {text}", untested=True, quote=quote)
+    same_as = ("untested", cause, quote)
+    return Verdict(Level.WARNING, place, text, f"{name}-untested", same_as, quote=quote)
 
 
 def inconclusive(name: str, seen: Visit, what: str, asked: Asked, reply: Reply | None) -> Verdict:

@@ -149,7 +149,8 @@ class Crew:
         found = _survey(task)
         probed: tuple[Probed, ...] = ()
         for entry in domain_probes(settings):
-            looked = attempt(partial(probe_domain, entry, found, net), partial(unasked, entry))
+            lost = partial(unasked, settings, entry)
+            looked = attempt(partial(probe_domain, entry, found, net), lost)
             probed = (*probed, looked)
         took = time.monotonic() - now if probed else 0.0
         self._finished(settings, found._replace(probed=probed, seconds=found.seconds + took))

@@ -104,6 +104,7 @@ def only_at(connection: int, place: int, said: str | tuple[str, str], other: str
         ),
         # Exim counts syntax errors in words of rate: the refusal is an answer all the same.
         (always("501 Too many syntax or protocol errors"), ["a,b", "c,d", "e,f", "g"], ""),
+        (only_at(0, 3, "503 5.7.0 Error: too many errors"), ["a,b,c,d", "d,e", "f,g"], ""),
     ],
 )
 def test_questions_are_put_a_few_on_each_connection(

@@ -71,15 +71,16 @@ NOT_ASKED = visited(valid=None)
 def test_a_control_is_met_or_says_what_the_host_did(
     control: Control, seen: Visit, why: str
 ) -> None:
-    assert unmet(control, seen, SETTINGS) == why
+    cause = unmet(control, seen, SETTINGS)
+    assert (str(cause) if cause else "") == why
 
 
 def test_tls_that_is_demanded_is_part_of_every_control_of_only() -> None:
     demanded = SETTINGS._replace(tls=TlsUse.DEMANDED)
     only = demanded._replace(only=("null-sender",))
-    assert unmet(Control.VALID_USER, visited(), demanded) == ""
-    assert unmet(Control.VALID_USER, visited(), only) == "does not offer STARTTLS"
-    assert unmet(Control.VALID_USER, visited(tls=UNDER_TLS), only) == ""
+    assert unmet(Control.VALID_USER, visited(), demanded) is None
+    assert str(unmet(Control.VALID_USER, visited(), only)) == "does not offer STARTTLS"
+    assert unmet(Control.VALID_USER, visited(tls=UNDER_TLS), only) is None
 
 
 def test_probes_are_asked_behind_the_conversation_the_cheapest_first() -> None:
@@ -120,6 +121,20 @@ def test_the_failed_control_of_several_addresses_is_said_once() -> None:
     for probe in ("null-sender", "eicar", "gtube"):
         assert result.status.count(f"{probe}-untested") == 1
     assert {message.address for message in server.messages} == {"127.0.0.3"}
+
+
+def test_a_failed_control_names_its_host_however_long_the_reply_is() -> None:
+    long = Script(rcpt_valid="450 4.2.0 Greylisted, see http://help.example.com/" + 200 * "x")
+    probes = "null-sender,own-sender,postmaster,eicar,gtube,smuggling,after-data,relay-forms"
+    with SmtpServer(long) as server:
+        result = run_at(server.port, "--only", probes)
+    assert_clean(result)
+    assert (
+        "127.0.0.1 could not be tested: defers valid user"
+        " valid.email@example.com: 450 4.2.0 Greylisted, "
+    ) in result.status
+    for probe in probes.split(","):
+        assert f"{probe}-untested" in result.status
 
 
 def test_a_probe_whose_time_is_over_asks_for_more() -> None:

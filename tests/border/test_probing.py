@@ -16,10 +16,10 @@ from check_smtp_border.border.dial import Dial
 from check_smtp_border.border.facts import Probed, Visit
 from check_smtp_border.border.probing import probe_address
 from check_smtp_border.probes import Control, Entry, Scope
-from tests.support.facts import SETTINGS, visited
+from tests.support.facts import SETTINGS, reply, visited
 from tests.support.smtp_server import Script, SmtpServer, close
 
-NOT_ACCEPTED = "refuses valid user valid.email@example.com: 550 No"
+NOT_ACCEPTED = "refuses valid user valid.email@example.com"
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_probe_shows_its_facts_and_its_dialogue(room: Any) -> None:
 
 def test_a_probe_whose_control_is_not_met_asks_nothing(room: Any) -> None:
     showed = probed(Script(), visited(valid="550 No"))
-    assert showed == Probed("pretend", untested=NOT_ACCEPTED)
+    assert showed == Probed("pretend", untested=NOT_ACCEPTED, untested_reply=reply("550 No"))
 
 
 def test_a_session_that_ends_too_early_is_said(room: Any) -> None:

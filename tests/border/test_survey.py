@@ -139,19 +139,30 @@ def test_a_visit_that_raises_or_does_not_come_back_costs_itself_alone(
     assert bad.names == ("192.0.2.2",)
 
 
-def test_a_probe_that_never_ends_costs_itself_and_not_the_conversation(
+def test_a_probe_that_never_ends_costs_itself_and_not_what_came_before_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     over = threading.Event()
-    room = types.SimpleNamespace(talk=lambda *_: over.wait(10))
-    monkeypatch.setattr(probing, "opened", lambda label: room)
+    rooms = {
+        "null_sender": types.SimpleNamespace(talk=lambda *_: ["asked"]),
+        "own_sender": types.SimpleNamespace(talk=lambda *_: over.wait(10)),
+    }
+    monkeypatch.setattr(probing, "opened", rooms.__getitem__)
     with SmtpServer(Script(rcpt_relay="250 2.1.5 Ok")) as server:
         settings = SETTINGS._replace(
-            hostnames=("127.0.0.1",), port=server.port, timeout=0.5, also=("null-sender",)
+            hostnames=("127.0.0.1",),
+            port=server.port,
+            timeout=0.5,
+            also=("null-sender", "own-sender", "eicar"),
         )
         try:
             (seen,) = take_survey(settings).visits
         finally:
             over.set()
     assert seen.replies[Recipient.RELAY].completed
-    assert [(one.label, one.error) for one in seen.probed] == [("null_sender", "no time left")]
+    late = "no time left (give --timeout more than 0.5)"
+    assert [(one.label, one.facts, one.error) for one in seen.probed] == [
+        ("null_sender", ("asked",), ""),
+        ("own_sender", (), late),
+        ("eicar", (), late),
+    ]

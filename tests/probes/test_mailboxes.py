@@ -216,3 +216,26 @@ def test_postmaster_as_the_valid_user_is_not_asked_again(
     assert len(server.sessions) == 1
     if option == "--only" and not findings:
         assert result.status.endswith("accepts postmaster@example.com")
+
+
+def test_postmaster_of_another_domain_is_not_the_one_asked_for() -> None:
+    users = ("postmaster@example.com", "postmaster@example.org")
+    with SmtpServer(Script(users=users, rcpt_valid=in_turn("250 2.1.5 Ok", UNKNOWN))) as server:
+        result = run(
+            *("-H", "127.0.0.1", "-p", str(server.port), "-F", "monitor.example", "-v"),
+            *("--only", "postmaster", "-d", "example.org", "postmaster@example.com"),
+        )
+    assert_clean(result)
+    assert (result.state, result.findings) == (WARNING, ["postmaster-refused"])
+    assert "RCPT TO:<postmaster@example.org>" in server.sessions[1].commands
+
+
+def test_postmaster_as_the_valid_user_needs_tls_where_it_is_demanded() -> None:
+    with SmtpServer(Script()) as server:
+        result = run(
+            *("-H", "127.0.0.1", "-p", str(server.port), "-F", "monitor.example", "-v"),
+            *("-S", "--only", "postmaster", "postmaster@example.com"),
+        )
+    assert_clean(result)
+    assert (result.state, result.findings) == (WARNING, ["postmaster-untested"])
+    assert "does not offer STARTTLS" in result.status

@@ -73,16 +73,29 @@ def test_a_hang_up_behind_the_dot_is_uncertain(others_answer: bool) -> None:
     [
         Unsent("MAIL FROM", reply("550 5.7.1 No")),
         Unsent("DATA", reply("554 5.7.1 No")),
+        Unsent("DATA", reply("451 4.7.1 Virus scanner is down")),
+        Unsent("DATA", reply("554 5.7.1 Too many viruses from you")),
+        Unsent("valid user", reply("550 5.7.1 Looks like spam")),
         Unsent(error="timeout while connecting", late=True),
         Sent(error="connection closed while sending the message"),
     ],
-    ids=["MAIL", "DATA", "late", "while sending"],
+    ids=["MAIL", "DATA", "4yz at DATA", "rate at DATA", "RCPT", "late", "while sending"],
 )
 def test_a_payload_that_never_came_to_its_dot_proves_nothing(fact: Sent | Unsent) -> None:
     (verdict,) = opened("gtube").judge(fact, visited(), SETTINGS)
     assert (verdict.level, verdict.finding) == (Level.WARNING, "gtube-inconclusive")
     late = isinstance(fact, Unsent) and fact.late
     assert ("give --timeout more than 30" in verdict.remarks) is late
+
+
+@pytest.mark.parametrize(
+    "text", [VIRUS, "554 5.7.1 Gtube pattern", "550 5.7.1 blocked because it contains a virus"]
+)
+def test_data_refused_in_words_about_the_payload_is_its_refusal(text: str) -> None:
+    for probe in ("eicar", "gtube"):
+        (verdict,) = opened(probe).judge(Unsent("DATA", reply(text)), visited(), SETTINGS)
+        assert (verdict.level, verdict.finding, verdict.quote) == (Level.OK, "", text)
+        assert verdict.claim
 
 
 @pytest.mark.parametrize(
@@ -94,6 +107,7 @@ def test_a_payload_that_never_came_to_its_dot_proves_nothing(fact: Sent | Unsent
         (Script(message=close), "delivery-uncertain", 1, 0),
         (Script(message="421 4.3.0 Going down"), "virus-deferred", 1, 0),
         (Script(data="554 5.7.1 No"), "eicar-inconclusive", 1, 0),
+        (Script(data=VIRUS), "", 1, 0),
         (Script(data=close), "eicar-inconclusive", 2, 0),
         (Script(data=in_turn(close, "354 Go on"), message=VIRUS), "", 2, 0),
         (Script(mail=in_turn("421 4.3.2 Busy", "250 Ok"), message=VIRUS), "", 2, 0),
@@ -126,7 +140,7 @@ def test_silence_is_inconclusive_and_asks_for_time(step: str) -> None:
 
 def test_silence_behind_the_dot_is_uncertain() -> None:
     with SmtpServer(Script(message=hang)) as server:
-        (verdict,) = probed("eicar", server, seconds=0.2)
+        (verdict,) = probed("eicar", server, seconds=1.0)
     assert verdict.finding == "delivery-uncertain"
 
 

@@ -215,6 +215,11 @@ def test_the_control_decides(to_control: str | None, finding: str) -> None:
     controls = {"mx1.example.com": to_control} if to_control else {}
     verdict = only(verdicts({"example.net!test@mx1.example.com": YES}, controls))
     assert verdict.finding == finding
+    if finding == "relay-forms-inconclusive":
+        assert verdict.quote == (
+            f"invalid@mx1.example.com got {to_control or 'no answer'},"
+            " and example.net!test@mx1.example.com was accepted"
+        )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import time
 
 import pytest
@@ -14,7 +15,16 @@ from check_smtp_border.verdict import Level
 from tests.support.dialling import probed
 from tests.support.facts import SETTINGS, reply, visited
 from tests.support.plugin import CRITICAL, VALID_USER, WARNING, assert_clean, run_at
-from tests.support.smtp_server import Script, SmtpServer, after, close, hang, in_turn
+from tests.support.smtp_server import (
+    Action,
+    Script,
+    Session,
+    SmtpServer,
+    after,
+    close,
+    hang,
+    in_turn,
+)
 
 END = b"\r\n.\r\n"
 TAKEN = "250 2.0.0 Ok: queued as 4711"
@@ -93,6 +103,30 @@ def test_a_server_that_one_sequence_ends_a_message_for_is_found(name: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("said", "to_quit", "finding"),
+    [
+        # Postfix 3.7: CRLF behind LF.CR makes an end, and 221 is said to the dot that is left over.
+        (("221 2.7.0 Error: I can break rules, too. Goodbye.", close), "", ""),
+        ((), "250 2.0.0 Bye", ""),
+        ((), "500 5.5.1 What?", ""),
+        ((), "221 2.0.0 Bye", ""),
+        ((), ("421 4.3.0 Going down", close), ""),
+        (("500 5.5.2 Error: bad syntax", "221 2.7.0 Goodbye", close), "", "smuggling-possible"),
+        (("221 2.7.0 Goodbye",), "221 2.0.0 Bye", "smuggling-possible"),
+        (("500 5.5.2 Error: bad syntax",), "221 2.0.0 Bye", "smuggling-possible"),
+        ((), ("500 5.5.2 Error: bad syntax", "221 2.0.0 Bye"), "smuggling-possible"),
+        (("500 5.5.2 Error: bad syntax", close), "", "smuggling-possible"),
+    ],
+)
+def test_one_reply_behind_the_messages_own_is_that_to_quit(
+    said: tuple[Action, ...], to_quit: Action, finding: str
+) -> None:
+    with SmtpServer(Script(message=(TAKEN, *said), quit=to_quit)) as server:
+        (verdict,) = probed("smuggling", server)
+    assert verdict.finding == finding
+
+
+@pytest.mark.parametrize(
     "ends", [(END,), (END, b"\r\n.\n")], ids=["CRLF.CRLF", "and one that senders stuff"]
 )
 def test_a_good_server_gets_the_sequence_as_text(ends: tuple[bytes, ...]) -> None:
@@ -107,18 +141,28 @@ def test_a_good_server_gets_the_sequence_as_text(ends: tuple[bytes, ...]) -> Non
         assert session.verbs == ["EHLO", "MAIL", "rcpt_valid", "DATA", "QUIT"]
 
 
-def test_a_filter_gets_twice_the_time_that_it_took_for_the_control() -> None:
-    slow = Script(ends=(b"\n.\n", END), message=after(0.15, TAKEN))
+def test_a_filter_gets_twice_the_time_that_it_took_for_the_control(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(smuggling, "SEQUENCES", {"LF.LF": b"\n.\n"})
+    slow = Script(ends=(b"\n.\n", END), message=after(0.2, TAKEN))
     with SmtpServer(slow) as server:
-        (verdict,) = probed("smuggling", server, visited(seconds={"message": 0.15}))
+        (verdict,) = probed("smuggling", server, visited(seconds={"message": 2.0}))
     assert verdict.finding == "smuggling-possible"
     assert "takes LF.LF for the end" in verdict.text
     commands = [line for session in server.sessions for line in session.commands]
     assert "." not in commands  # the reply came while nothing was sent
 
 
-def test_a_filter_that_answers_later_still_is_found_by_its_surplus_replies() -> None:
-    slow = Script(ends=(b"\n.\n", END), message=after(0.2, TAKEN))
+def test_a_filter_that_answers_later_still_is_found_by_its_surplus_replies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def when_more_has_come(session: Session) -> None:
+        select.select([session.socket], [], [], 5)
+        session.say(TAKEN)
+
+    monkeypatch.setattr(smuggling, "SEQUENCES", {"LF.LF": b"\n.\n"})
+    slow = Script(ends=(b"\n.\n", END), message=when_more_has_come)
     with SmtpServer(slow) as server:
         (verdict,) = probed("smuggling", server, visited(seconds={"message": 0.01}))
     assert verdict.finding == "smuggling-possible"
@@ -155,7 +199,7 @@ def test_silence_is_inconclusive_and_ends_by_the_deadline(step: str) -> None:
     with SmtpServer(Script()._replace(**{step: hang})) as server:
         began = time.monotonic()
         (verdict,) = probed("smuggling", server, seconds=0.3)
-        assert time.monotonic() - began < 1.3
+        assert time.monotonic() - began < 1.3  # the second that a run has behind its deadline
     assert verdict.finding == "smuggling-inconclusive"
     assert verdict.remarks == ("give --timeout more than 30",)
     assert server.messages == []

@@ -91,9 +91,11 @@ def borders(
 
 
 @pytest.fixture(scope="session")
-def exim_borders(port: int, resolv_conf: Path) -> Iterator[Mapping[str, Border]]:
+def exim_borders(
+    port: int, resolv_conf: Path, certificates: Certificates
+) -> Iterator[Mapping[str, Border]]:
     """Exim's borders, by the names of its configurations."""
-    with exim.exim(EXIM, port, resolv_conf) as opened:
+    with exim.exim(EXIM, port, resolv_conf, certificates) as opened:
         yield opened
 
 
@@ -117,9 +119,11 @@ def opensmtpd_border(opensmtpd_borders: Mapping[str, Border]) -> Border:
 
 
 @pytest.fixture(scope="session")
-def sendmail_borders(port: int, resolv_conf: Path) -> Iterator[Mapping[str, Border]]:
+def sendmail_borders(
+    port: int, resolv_conf: Path, certificates: Certificates
+) -> Iterator[Mapping[str, Border]]:
     """sendmail's borders, by the names of its configurations."""
-    with sendmail.sendmail(SENDMAIL, port, resolv_conf) as opened:
+    with sendmail.sendmail(SENDMAIL, port, resolv_conf, certificates) as opened:
         yield opened
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from . import machine
 from .border import USERS, ZONE, Border
+from .certificates import Certificates
 
 PROGRAM = machine.UNPACKED / "exim4-daemon-light/usr/sbin/exim4"
 
@@ -25,7 +26,8 @@ log_file_path = {directory}/spool/%slog
 pid_file_path =
 local_interfaces = {address}
 daemon_smtp_ports = {port}
-tls_advertise_hosts =
+tls_advertise_hosts = {tls}
+tls_certificate = {directory}/chain.pem
 keep_environment =
 # The user of the daemon owns the mailboxes, and Exim trusts only Debian's file with root's rights.
 deliver_drop_privilege = true
@@ -58,6 +60,7 @@ maildir:
 class Extra(NamedTuple):
     """What a border has beside the usual rules."""
 
+    tls: str = ""  # to whom STARTTLS is offered
     options: str = ""
     acls: str = ""
     routers_before: str = ""  # the router of the mailboxes
@@ -79,6 +82,7 @@ catch_all:
 """
 CONFIGURATIONS = {
     "exim": Extra(),
+    "tlsexim": Extra(tls="*"),
     "catchallexim": Extra(routers_behind=_CATCH_ALL),
     # Takes every recipient and refuses the message of an unknown one.
     "afterdataexim": Extra(
@@ -107,13 +111,15 @@ percent_hack:
 
 @contextmanager
 def exim(
-    addresses: Mapping[str, str], port: int, resolv_conf: Path
+    addresses: Mapping[str, str], port: int, resolv_conf: Path, certificates: Certificates
 ) -> Iterator[Mapping[str, Border]]:
     """Start one Exim for each of these names of CONFIGURATIONS, at its address."""
     with ExitStack() as started:
         yield {
             name: started.enter_context(
-                one_exim(f"{name}.{ZONE}", address, port, resolv_conf, CONFIGURATIONS[name])
+                one_exim(
+                    f"{name}.{ZONE}", address, port, resolv_conf, CONFIGURATIONS[name], certificates
+                )
             )
             for name, address in addresses.items()
         }
@@ -121,12 +127,18 @@ def exim(
 
 @contextmanager
 def one_exim(
-    domain: str, address: str, port: int, resolv_conf: Path, extra: Extra
+    domain: str,
+    address: str,
+    port: int,
+    resolv_conf: Path,
+    extra: Extra,
+    certificates: Certificates,
 ) -> Iterator[Border]:
     """Start Exim for this domain."""
     machine.require(PROGRAM)
     with machine.open_directory() as directory:
         mounts = machine.accounts(directory, "Debian-exim")
+        (directory / "chain.pem").write_bytes(certificates.trusted.read_bytes())
         for name in ("spool", "mail"):
             (directory / name).mkdir()
             os.chown(directory / name, machine.FIRST_ID, machine.FIRST_ID)

@@ -1,4 +1,5 @@
-"""sendmail as Debian configures it, made from its own m4 files; also an open relay and a catch-all.
+"""sendmail as Debian configures it, made from its own m4 files; also an open relay, a catch-all
+and one with STARTTLS. sendmail has none without a CA, nor with a key that others may read.
 
 Its packages conflict with Postfix, so it runs from where `install` has unpacked it. The plugin
 comes from 127.0.0.1, which sendmail takes for itself: the rules that say so are left out here, and
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from . import machine
 from .border import USERS, ZONE, Border
+from .certificates import Certificates
 
 LIBEXEC = machine.UNPACKED / "sendmail-bin/usr/libexec/sendmail"
 PROGRAM = LIBEXEC / "sendmail"
@@ -27,6 +29,11 @@ CONFIGURATIONS = {
     "sendmail": "",
     "opensendmail": "FEATURE(`promiscuous_relay')dnl",
     "catchallsendmail": f"define(`LUSER_RELAY', `local:{USERS[0]}')dnl",
+    "tlssendmail": """\
+define(`confSERVER_CERT', `{chain}')dnl
+define(`confSERVER_KEY', `{chain}')dnl
+define(`confCACERT', `{chain}')dnl
+define(`confCACERT_PATH', `/etc/ssl/certs')dnl""",
 }
 
 # The rules by which a client at 127.0.0.1, who is the plugin here, may relay.
@@ -88,14 +95,16 @@ ALIASES = "@ @\nmailer-daemon postmaster\n"
 
 @contextmanager
 def sendmail(
-    addresses: Mapping[str, str], port: int, resolv_conf: Path
+    addresses: Mapping[str, str], port: int, resolv_conf: Path, certificates: Certificates
 ) -> Iterator[Mapping[str, Border]]:
     """Start one sendmail for each name of CONFIGURATIONS, at its address."""
     machine.require(PROGRAM, "m4")
     with ExitStack() as started:
         yield {
             name: started.enter_context(
-                one_sendmail(f"{name}.{ZONE}", address, port, resolv_conf, CONFIGURATIONS[name])
+                one_sendmail(
+                    f"{name}.{ZONE}", address, port, resolv_conf, CONFIGURATIONS[name], certificates
+                )
             )
             for name, address in addresses.items()
         }
@@ -103,10 +112,19 @@ def sendmail(
 
 @contextmanager
 def one_sendmail(
-    domain: str, address: str, port: int, resolv_conf: Path, extra: str = ""
+    domain: str,
+    address: str,
+    port: int,
+    resolv_conf: Path,
+    extra: str = "",
+    certificates: Certificates | None = None,
 ) -> Iterator[Border]:
     """Start sendmail for this domain; `extra` are further lines of its sendmail.mc."""
     with machine.open_directory() as directory:
+        chain = directory / "chain.pem"
+        chain.touch(mode=0o600)
+        if certificates:
+            chain.write_bytes(certificates.trusted.read_bytes())
         mounts = machine.accounts(directory, *USERS)
         (directory / "queue").mkdir(mode=0o700)
         for number, user in enumerate(USERS, start=machine.FIRST_ID):
@@ -122,7 +140,7 @@ def one_sendmail(
             (directory / file).touch()
         macros = CONFIGURATION.format(
             directory=directory, macros=MACROS, domain=domain, owner=machine.FIRST_ID,
-            address=address, port=port, extra=extra,
+            address=address, port=port, extra=extra.format(chain=chain),
         )  # fmt: skip
         configuration = directory / "sendmail.cf"
         configuration.write_text(_made(macros))

@@ -14,8 +14,8 @@ Borders = Mapping[str, Border]
 
 GOOD = [
     *("borders:good", "borders:stock", "borders:tls"),
-    *("exim_borders:exim", "opensmtpd_borders:opensmtpd"),
-    *("sendmail_borders:sendmail", "chasquid_borders:chasquid"),
+    *("exim_borders:exim", "exim_borders:tlsexim", "opensmtpd_borders:opensmtpd"),
+    *("sendmail_borders:sendmail", "sendmail_borders:tlssendmail", "chasquid_borders:chasquid"),
 ]
 CATCH_ALLS = [
     *("borders:catchall", "exim_borders:catchallexim", "opensmtpd_borders:catchallopensmtpd"),

@@ -79,7 +79,8 @@ def judge(fact: Tried, seen: Visit, settings: Settings) -> Iterator[Verdict]:
     if by[Outcome.RELAYED]:
         yield _relayed(by[Outcome.RELAYED], fact, seen)._replace(details=details)
     if by[Outcome.OPEN]:
-        yield _left_open(by[Outcome.OPEN], fact, seen, len(tried))._replace(details=details)
+        left = _left_open(by[Outcome.OPEN], fact, seen, settings, len(tried))
+        yield left._replace(details=details)
     elif not by[Outcome.RELAYED] and not by[Outcome.REFUSED]:
         text = f"accepts all {len(tried)} relay forms, but unknown users of their domains too"
         yield Verdict(Level.WARNING, seen.place, text, "relay-forms-inconclusive")
@@ -114,17 +115,21 @@ def _outcome(form: Form, fact: Tried, seen: Visit, settings: Settings) -> Outcom
         return Outcome.REFUSED if _refuses(form, answer, settings) else Outcome.OPEN
     if form.domain is None:
         return Outcome.RELAYED
-    question = control(form.domain, settings)
-    if question.recipient == settings.unknown_user:
-        reply = seen.replies.get(Recipient.UNKNOWN)
-    else:
-        known = fact.controls.answers.get(question)
-        reply = known.reply if known and not known.at_mail else None
+    reply = _controlling(form.domain, fact, seen, settings)
     if reply is None:
         return Outcome.OPEN
     if reply.completed:
         return Outcome.CATCH_ALL
     return Outcome.RELAYED if _of_the_recipient(reply, reason_of(reply)) else Outcome.OPEN
+
+
+def _controlling(domain: str, fact: Tried, seen: Visit, settings: Settings) -> Reply | None:
+    """What the unknown user of that domain part got, None where he got no answer."""
+    question = control(domain, settings)
+    if question.recipient == settings.unknown_user:
+        return seen.replies.get(Recipient.UNKNOWN)
+    known = fact.controls.answers.get(question)
+    return known.reply if known and not known.at_mail else None
 
 
 def _refuses(form: Form, answer: Answer, settings: Settings) -> bool:
@@ -152,12 +157,19 @@ def _relayed(relayed: Sequence[Form], fact: Tried, seen: Visit) -> Verdict:
     return Verdict(Level.CRITICAL, seen.place, text, finding, same_as, quote=str(reply))
 
 
-def _left_open(left: Sequence[Form], fact: Tried, seen: Visit, total: int) -> Verdict:
+def _left_open(
+    left: Sequence[Form], fact: Tried, seen: Visit, settings: Settings, total: int
+) -> Verdict:
     """How many of how many, and what came in place of a proof."""
     answered = total - len(left)
     text = f"answers {answered} of {total} relay forms, the others prove nothing"
-    error = fact.forms.error or fact.controls.error
-    quote = error or f"{left[0].name} got {_said(left[0], fact)}"
+    form, quote = left[0], fact.forms.error or fact.controls.error
+    if not quote:
+        quote = f"{form.name} got {_said(form, fact)}"
+        if form.domain is not None and _completed(fact.forms.answers.get(form.question)):
+            compared = control(form.domain, settings).recipient
+            reply = _controlling(form.domain, fact, seen, settings)
+            quote = f"{compared} got {reply or 'no answer'}, and {form.name} was accepted"
     remarks = tuple(filter(None, (fact.forms.late or fact.controls.late,)))
     finding = "relay-forms-inconclusive"
     return Verdict(Level.WARNING, seen.place, text, finding, quote=quote, remarks=remarks)
