@@ -160,7 +160,9 @@ class Tally:
             found.append((Level.WARNING, f"{text} [domains-unvisited]"))
         if self._bad:
             where = listed([one.where for one in self._bad])
-            found.append((Level.WARNING, f"{where}: {self._bad[0].why} [list-line]"))
+            alike = len({one.why for one in self._bad}) == 1
+            why = self._bad[0].why if alike else f"the first one: {self._bad[0].why}"
+            found.append((Level.WARNING, f"{where}: {why} [list-line]"))
         return found
 
     def _of_domains(self) -> list[tuple[Level, str]]:
