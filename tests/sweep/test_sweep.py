@@ -247,8 +247,7 @@ def test_a_further_probe_of_the_address_is_asked_once(tmp_path: Path) -> None:
         before = len(border.server.sessions)
         result = border.sweep(tmp_path / "list", "--also", "relay-forms,null-sender")
         sessions = border.server.sessions[before:]
-    assert counts(alone) == {"domains": 20, "ok": 20}
-    assert counts(result)["domains"] == 20
+    assert counts(alone) == counts(result) == {"domains": 20, "ok": 20}
     forms = {session.address for session in sessions if session.verbs.count("rcpt_relay") > 1}
     assert forms == {"127.0.0.1", "127.0.0.2"}
     null = [line for one in sessions for line in one.commands if line.startswith("MAIL FROM:<>")]
@@ -259,8 +258,45 @@ def test_a_sweep_of_a_probe_of_the_address_alone_visits_each_once(tmp_path: Path
     with site(10, hosts(1, Script())) as border:
         result = border.sweep(tmp_path / "list", "--only", "relay-forms", "-vv")
         conversations = border.asked("rcpt_valid")
-    assert counts(result)["domains"] == 10
+    assert counts(result) == {"domains": 10, "ok": 10}
     assert conversations == 1
+    assert result.stdout.count("refuses 18 spellings of a foreign recipient and 5 senders") == 10
+
+
+def test_a_form_that_one_domain_found_to_relay_stands_in_every_domain(tmp_path: Path) -> None:
+    """A control of his own stands behind it, whatever the other domains' unknown users get."""
+
+    def relay(session: Session) -> None:
+        form = "@d0.example:" in session.commands[-1]
+        session.say("250 2.1.5 Ok" if form else "554 5.7.1 Relay access denied")
+
+    with site(5, hosts(1, Script(rcpt_relay=relay))) as border:
+        result = border.sweep(tmp_path / "list", "--only", "relay-forms")
+    assert result.state == CRITICAL
+    assert counts(result) == {"domains": 5, "critical": 5}
+    assert " -- 5 domains: mx1.test [127.0.0.1] accepts relaying to @d0.example:test@" in (
+        result.status
+    )
+
+
+def test_dane_is_asked_once_for_a_host(tmp_path: Path) -> None:
+    with site(12, hosts(2, Script())) as border:
+        zone = "\n".join(
+            f"{name}. MX 10 mx{n % 2 + 1}.test." for n, name in enumerate(border.names)
+        )
+        for n in (1, 2):
+            zone += f"\nmx{n}.test. A 127.0.0.{n}"
+            zone += f"\n_{border.server.port}._tcp.mx{n}.test. TLSA 3 1 1 {'ab' * 32}"
+        zone += "\n. SOA a.root-servers.net. nstld.verisign-grs.com. 1 1800 900 604800 86400"
+        with NameServer(zone, unsigned=()) as nameserver:
+            signed = border._replace(nameserver=nameserver)
+            result = signed.sweep(tmp_path / "list", "--only", "dane")
+    assert counts(result) == {"domains": 12, "critical": 12}
+    assert " -- 6 domains: mx1.test [127.0.0.1] has TLSA records and no TLS" in result.status
+    asked = nameserver.questions
+    assert asked.count(". SOA") == 1
+    assert len([one for one in asked if one.endswith(" TLSA")]) == 2
+    assert len(border.server.sessions) == 2
 
 
 def test_a_lost_domain_does_not_silence_the_others(tmp_path: Path) -> None:
