@@ -183,12 +183,15 @@ class _Survey:
             return None
         deadline = min(began + patience, until)
         found = self._lookup.mail_domain(domain, deadline)
-        failed = found.publication is Publication.DOMAIN_FAILED
+        not_asked = found.publication is Publication.RESOLVER_FAILED
+        failed = not_asked or found.publication is Publication.DOMAIN_FAILED
         late = self._is_late(("MX", domain), began, deadline, failed)
         if not failed:
             self._works = True
         elif not self._works and self._root_failure():
             return found._replace(publication=Publication.RESOLVER_FAILED), deadline - began
+        if not_asked:  # for want of descriptors, it may be: the second round has fewer at once
+            self._silent.add(("MX", domain))
         return None if late else (found, time.monotonic() - began)
 
     def _addresses(self, host: MailHost, patience: float, until: float) -> MailHost | None:
@@ -198,6 +201,8 @@ class _Survey:
         deadline = min(began + patience, until)
         found = self._lookup.addresses(host, deadline)
         late = self._is_late(("A", host.name), began, deadline, bool(found.failure))
+        if found.not_asked:
+            self._silent.add(("A", host.name))
         return None if late and not found.addresses else found
 
     def _is_late(
