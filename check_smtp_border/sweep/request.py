@@ -99,6 +99,8 @@ def request_of(given: argparse.Namespace) -> Request:
 
 def _contradictions(given: argparse.Namespace) -> str | None:
     """What cannot be asked of many domains."""
+    if given.lists > 1:
+        return "give --file once: what stands in another list would not be looked at"
     if given.submit is not None and given.file is None:
         return "--submit feeds the domains of --file: give it"
     if (given.submit is None) != (given.service is None):

@@ -57,14 +57,15 @@ def test_connections_to_one_address(tmp_path: Path, option: str, most: int) -> N
     assert gauge.most == {"127.0.0.1": most}
 
 
-def test_connections_in_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [1, 2])
+def test_connections_in_all(tmp_path: Path, most: int) -> None:
     gauge = Gauge()
     with site(40, hosts(5, gauge.script(Script(greeting=SOON)))) as border:
-        result = border.sweep(tmp_path / "list", "--connections", "2")
+        result = border.sweep(tmp_path / "list", "--connections", str(most))
         sessions = border.server.sessions
     assert counts(result) == {"domains": 40, "ok": 40}
     assert len(sessions) == 40
-    assert max(gauge.most.values()) <= 2
+    assert max(gauge.most.values()) <= most
 
 
 def test_many_names_of_one_address_are_one_host(tmp_path: Path) -> None:

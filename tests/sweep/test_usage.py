@@ -48,6 +48,7 @@ USERS = ("user@a.example", "user@b.example")
         (("--file", "list", "--submit", "https://h:99999", "--service", "h!{domain}"), "65535"),
         (("--file", "list", "--icinga-ca", "x"), "--icinga-"),
         (("--file", ""), "--file"),
+        (("--file", "list", "--file=list"), "give --file once"),
     ],
 )
 def test_a_contradiction_is_one_line(
