@@ -70,7 +70,7 @@ RESERVED = {
     "cryptography": {"clients.certificate"},
     "dns": {"clients.lookup"},
     "nagiosplugin": {"cli", "contexts", "summary", "output", "border.resource", "sweep.run"},
-    "socket": {"smtp.connection", "clients.system_lookup", "names"},
+    "socket": {"smtp.connection", "clients.system_lookup", "names", "sweep.icinga_api"},
     "ssl": {"smtp.tls", "sweep.icinga_api"},
 }
 # What may be used of `socket` without talking: how addresses are written.

@@ -11,6 +11,7 @@ import contextlib
 import http.client
 import json
 import os
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -96,6 +97,7 @@ class IcingaApi:
         with self._trouble():
             connection = self._connected(deadline)
             connection.request("POST", _PATH, body, self._headers)
+            _acknowledge_at_once(connection)
             response = connection.getresponse()
             octets = response.read(MOST_OCTETS + 1)
             if len(octets) > MOST_OCTETS:
@@ -142,6 +144,17 @@ class IcingaApi:
         if self._connection:
             self._connection.close()
         self._connection = None
+
+
+def _acknowledge_at_once(connection: http.client.HTTPSConnection) -> None:
+    """Have the kernel answer what comes without delay, this once; Linux alone can.
+
+    Whoever sends head and body of an answer apart may wait for that in between (RFC 896): 40 ms
+    for each result.
+    """
+    option = getattr(socket, "TCP_QUICKACK", None)
+    if option is not None and connection.sock:
+        connection.sock.setsockopt(socket.IPPROTO_TCP, option, 1)
 
 
 def _read(octets: bytes) -> Mapping[str, Any]:
