@@ -95,7 +95,8 @@ def test_the_plugin_ends_before_check_nrpe_gives_up(site: Site) -> None:
             status, output = check_nrpe("check_smtp_border", deadline="10:UNKNOWN")
     assert status == CRITICAL
     line = "SMTP_BORDER CRITICAL - example.com: 127.0.0.1 does not answer: timeout while waiting"
-    assert output.startswith(f"{line} for the greeting (1.0 s) [timeout] | time=")
+    # What is left of the second behind the connect, which may be slow.
+    assert re.match(rf"{line} for the greeting \((1\.0|0\.\d) s\) \[timeout\] \| time=", output)
 
 
 def test_every_shipped_deadline_is_above_the_one_before() -> None:
