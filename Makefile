@@ -11,7 +11,8 @@ PURE := text names settings arguments verdict headline safety \
     border/facts border/asking border/records border/script \
     $(addprefix probes/,domain session recipients starttls certificate delivery controls wording \
     published relay_forms/forms dane/facts dane/records dane/chain dane/judge mta_sts/policy \
-    dnsbl/zones) smtp/reply smtp/reason smtp/reason_table smtp/reason_tongues smtp/reason_words
+    dnsbl/zones) smtp/reply smtp/reason smtp/reason_table smtp/reason_tongues smtp/reason_words \
+    $(addprefix sweep/,domains planner host tally external_command)
 DIST ?= dist# where packages go
 space := $() $()
 comma := ,

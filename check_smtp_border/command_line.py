@@ -21,12 +21,13 @@ _OPTIONS = {option.field: option for _, options in GROUPS for option in options}
 
 
 def given_in(argv: Sequence[str]) -> argparse.Namespace:
-    """Return all values of `argv`, read, and as they were, `words`.
+    """Return all values of `argv`, read, and as they were, `words`; `lists`: how often --file.
 
     Raises UsageError, and HelpOrVersion behind their text.
     """
     given = parser().parse_args(argv)
     given.words = dict(vars(given))
+    given.lists = sum(word == "--file" or word.startswith("--file=") for word in argv)
     _read_all(given)
     given.address = given.addresses[0] if given.addresses else None
     return given

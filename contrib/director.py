@@ -1,4 +1,4 @@
-"""What the Director's baskets hold beside the command and its fields: templates, service sets.
+"""What the Director's baskets hold beside the commands and their fields: templates, service sets.
 
 They say what contrib/icinga2/smtp_border.conf says: a host stands for a domain, and each further
 service is off until the host's own switch is on.
@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 TEMPLATE = "smtp-border"
+SWEEP, SWEPT = "smtp-border-sweep", "smtp-border-swept"  # who feeds, and who is fed
 NOTES_URL = "https://www.example.com/check_smtp_border/runbook.html"  # the reader's copy
 DEEP = ("relay-forms", "after-data", "eicar", "gtube", "smuggling", "starttls-commands")
 MINUTE, HOUR, DAY = 60, 3600, 86400
-NUMBERS = ("port", "timeout", "verbose")  # of the options, those whose value is one
+# Of the options, those whose value is one.
+NUMBERS = ("port", "timeout", "verbose", "connections", "connections_per_host")
 
 
 class Switched(NamedTuple):
@@ -133,8 +135,7 @@ def templates(command: str, fields: Mapping[str, Mapping[str, Any]]) -> dict[str
         "retry_interval": 12 * MINUTE,
         "vars": {f"{command}_verbose": 2},
     }
-    always = service_set("SMTP border", mailbox, TEMPLATE, {})
-    sets = [always]
+    sets = [service_set("SMTP border", mailbox, TEMPLATE, {})]
     for name, one in SERVICES.items():
         attributes: dict[str, Any] = {
             "check_interval": one.check_interval,
@@ -151,8 +152,55 @@ def templates(command: str, fields: Mapping[str, Mapping[str, Any]]) -> dict[str
     }
 
 
+def many_domains(command: str, fields: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Templates and a service set for a sweep, and for the services that it feeds.
+
+    A list in a file, which the host names: the Director has no way to make one of a dictionary.
+    """
+    file = f"{command}_sweep_file"
+    (number,) = (int(number) for number, field in fields.items() if field["varname"] == file)
+    host = {
+        "check_command": "dummy",
+        "fields": [{"datafield_id": number, "is_required": "y", "var_filter": None}],
+        "object_name": SWEEP,
+        "object_type": "template",
+    }
+    common = {
+        "fields": [],
+        "icon_image": "globe",
+        "max_check_attempts": 2,  # results of the sweep count as attempts
+        "notes_url": NOTES_URL,
+        "object_type": "template",
+        "retry_interval": 5 * MINUTE,
+    }
+    sweep = {
+        **common,
+        "check_command": f"{command}_sweep",
+        "check_interval": 5 * MINUTE,
+        "object_name": SWEEP,
+    }
+    swept = {
+        **common,
+        "check_command": command,
+        "check_interval": 30 * MINUTE,  # more than that of the sweep and the time that it takes
+        "check_timeout": 60,
+        "object_name": SWEPT,
+    }
+    the_set = service_set("SMTP border: many domains", file, SWEEP, {}, template=SWEEP)
+    return {
+        "HostTemplate": {SWEEP: host},
+        "ServiceTemplate": {SWEEP: sweep, SWEPT: swept},
+        "ServiceSet": {the_set["object_name"]: the_set},
+    }
+
+
 def service_set(
-    name: str, variable: str, service: str, attributes: Mapping[str, Any]
+    name: str,
+    variable: str,
+    service: str,
+    attributes: Mapping[str, Any],
+    *,
+    template: str = TEMPLATE,
 ) -> dict[str, Any]:
     """A set of one service, for every host that has this variable."""
     return {
@@ -163,7 +211,7 @@ def service_set(
         "services": {
             service: {
                 "fields": [],
-                "imports": [TEMPLATE],
+                "imports": [template],
                 "object_name": service,
                 "object_type": "object",
                 **attributes,

@@ -11,7 +11,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import shtab
 from argparse_manpage.manpage import Manpage
@@ -205,13 +205,20 @@ def _command(name: str, command: str, of: Iterator[Argument]) -> Iterator[str]:
     yield "\t}"
 
 
+# Where the sweep feeds its results, unless somebody named another node.
+DIRECTORS_SUBMIT = f"""\
+var submit = macro("${COMMAND}_sweep_submit$")
+return if (submit) {{ submit }} else {{ "https://" + NodeName + ":5665" }}"""
+
+
 def director_basket(packaged: bool = False) -> str:
-    """The same command for Icinga Director, with a field for every variable, templates and sets.
+    """The same commands for Icinga Director, a field for every variable, templates and sets.
 
     Without any uuid: with one, Director 1.10 refuses the command and doubles the fields.
-    packaged: Icinga has the command already, in its template library.
+    packaged: Icinga has the commands already, in its template library.
     """
-    variables = {argument.variable: argument for argument in arguments()}
+    of_many = list(arguments(many=True))
+    variables = {argument.variable: argument for argument in (*arguments(), *of_many)}
     fields = {
         str(number): director.data_field(
             variable,
@@ -221,37 +228,56 @@ def director_basket(packaged: bool = False) -> str:
         )
         for number, (variable, argument) in enumerate(variables.items(), start=1)
     }
-    command = {
-        "arguments": {argument.key: _director_argument(argument) for argument in arguments()},
+    sweep = _director_command(f"{COMMAND}_sweep", of_many, fields, packaged)
+    sweep["timeout"] = "300"
+    sweep["vars"] = {f"{COMMAND}_sweep_service": "$host.name$!smtp-border {domain}"}
+    sweep["arguments"]["--submit"]["value"] = {"type": "Function", "body": DIRECTORS_SUBMIT}
+    commands = {
+        COMMAND: _director_command(COMMAND, list(arguments()), fields, packaged),
+        f"{COMMAND}_sweep": sweep,
+    }
+    fields |= director.switches(first=len(fields) + 1)
+    # Icinga's own, which the Director knows only after its kickstart.
+    dummy = {"object_name": "dummy", "object_type": "external_object", "fields": []}
+    external = {"dummy": dummy, **(commands if packaged else {})}
+    templates = director.templates(COMMAND, fields)
+    of_a_sweep = director.many_domains(COMMAND, fields)
+    basket = {
+        "Datafield": fields,
+        "ExternalCommand": external,
+        **({} if packaged else {"Command": commands}),
+        **{kind: {**templates[kind], **of_a_sweep[kind]} for kind in templates},
+    }
+    return json.dumps(basket, indent=4) + "\n"
+
+
+def _director_command(
+    name: str, of: list[Argument], fields: dict[str, dict[str, Any]], packaged: bool
+) -> dict[str, Any]:
+    """A command with the fields of its variables."""
+    variables = {argument.variable for argument in of}
+    return {
+        "arguments": {argument.key: _director_argument(argument) for argument in of},
         "command": PLUGIN,
         "disabled": False,
         "fields": [
             {"datafield_id": int(number), "is_required": "n", "var_filter": None}
-            for number in fields
+            for number, field in fields.items()
+            if field["varname"] in variables
         ],
         "imports": [],
         "is_string": None,
         "methods_execute": "PluginCheck",
-        "object_name": COMMAND,
+        "object_name": name,
         "object_type": "external_object" if packaged else "object",
         "timeout": "60",
         "vars": {},
         "zone": None,
     }
-    fields |= director.switches(first=len(fields) + 1)
-    # Icinga's own, which the Director knows only after its kickstart.
-    dummy = {"object_name": "dummy", "object_type": "external_object", "fields": []}
-    external = {"dummy": dummy, **({COMMAND: command} if packaged else {})}
-    commands = {
-        "ExternalCommand": external,
-        **({} if packaged else {"Command": {COMMAND: command}}),
-    }
-    basket = {"Datafield": fields, **commands, **director.templates(COMMAND, fields)}
-    return json.dumps(basket, indent=4) + "\n"
 
 
 def packaged_director_basket() -> str:
-    """The basket for hosts where the Debian package has brought the command."""
+    """The basket for hosts where the Debian package has brought the commands."""
     return director_basket(packaged=True)
 
 
@@ -397,16 +423,17 @@ def _quoted(text: str) -> str:
 
 def _data_type(argument: Argument) -> str:
     """What the Director asks for in its forms."""
-    if argument.variable.removeprefix(f"{COMMAND}_") in director.NUMBERS:
+    option = argument.variable.removeprefix(f"{COMMAND}_").removeprefix("sweep_")
+    if option in director.NUMBERS:
         return "Number"
     if argument.set_if is not None:
         return "Boolean"
     return "Array" if argument.repeat_key else "String"
 
 
-def _director_argument(argument: Argument) -> dict[str, object]:
+def _director_argument(argument: Argument) -> dict[str, Any]:
     if argument.set_if is None:
-        what: dict[str, object] = {"value": argument.value}
+        what: dict[str, Any] = {"value": argument.value}
     else:
         what = {"set_if": argument.set_if, "set_if_format": argument.set_if_format}
     if argument.repeat_key:

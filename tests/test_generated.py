@@ -55,21 +55,27 @@ def test_flags_have_a_condition_and_repeatable_options_repeat_their_key() -> Non
     assert {"--hostname", "--warning", "--also", "--known"} <= repeated
 
 
-def test_the_basket_has_no_uuid_and_a_field_for_every_variable() -> None:
+@pytest.mark.parametrize(("name", "many"), [("smtp_border", False), ("smtp_border_sweep", True)])
+def test_the_basket_has_no_uuid_and_a_field_for_every_variable(name: str, many: bool) -> None:
     basket = json.loads(director_basket())
     assert "uuid" not in director_basket()
-    command = basket["Command"]["smtp_border"]
-    assert set(command["arguments"]) == {argument.key for argument in arguments()}
+    command = basket["Command"][name]
+    assert set(command["arguments"]) == {argument.key for argument in arguments(many=many)}
     names = {int(number): field["varname"] for number, field in basket["Datafield"].items()}
+    assert len(names) == len(set(names.values()))
     fields = [names[field["datafield_id"]] for field in command["fields"]]
-    assert set(fields) == {argument.variable for argument in arguments()}
+    assert set(fields) == {argument.variable for argument in arguments(many=many)}
     assert len(fields) == len(set(fields))
 
 
 def test_the_director_asks_for_numbers_where_the_plugin_takes_one() -> None:
     fields = json.loads(director_basket())["Datafield"].values()
     numbers = {field["varname"] for field in fields if field["datatype"].endswith("Number")}
-    assert numbers == {"smtp_border_port", "smtp_border_timeout", "smtp_border_verbose"}
+    of_a_sweep = ("timeout", "verbose", "connections", "connections_per_host")
+    assert numbers == {
+        *("smtp_border_port", "smtp_border_timeout", "smtp_border_verbose"),
+        *(f"smtp_border_sweep_{name}" for name in of_a_sweep),
+    }
 
 
 def test_nothing_is_delivered_unasked_by_a_service_set() -> None:

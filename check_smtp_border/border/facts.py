@@ -47,6 +47,7 @@ class MailHost(NamedTuple):
     bogus: addresses that no stranger can reach; they are not visited.
     canonical_name: where `name` is an alias, a CNAME (RFC 2181 10.3 forbids it for MX).
     failure: why its addresses could not be looked up, None where DNS answered.
+    not_asked: no question came through to our resolver, this side's own failure.
     """
 
     name: str
@@ -55,6 +56,7 @@ class MailHost(NamedTuple):
     bogus: tuple[str, ...] = ()
     canonical_name: str | None = None
     failure: str | None = None
+    not_asked: bool = False
 
 
 class MailDomain(NamedTuple):

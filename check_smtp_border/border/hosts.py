@@ -88,7 +88,9 @@ def looked_up(
     """
     failures = [host.failure for host in hosts if host.failure]
     if failures and not any(host.addresses for host in hosts):
-        domain = domain._replace(publication=Publication.DOMAIN_FAILED, detail=failures[0])
+        ours = any(host.not_asked for host in hosts)
+        failed = Publication.RESOLVER_FAILED if ours else Publication.DOMAIN_FAILED
+        domain = domain._replace(publication=failed, detail=failures[0])
     if domain.publication is Publication.DOMAIN_FAILED and root_failure():
         domain = domain._replace(publication=Publication.RESOLVER_FAILED)
     return domain._replace(hosts=hosts)

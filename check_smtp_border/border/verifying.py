@@ -38,7 +38,7 @@ def verified(net: Net, pairs: Sequence[_Pair], visits: Sequence[Visit]) -> tuple
         turn = 1 + order[address] // SIDE_BY_SIDE
         deadline = began + (net.deadline - began) * turn / rounds
         ours = net._replace(deadline=deadline)
-        return [(name, address, verification(ours.dial(address, name))) for name in names[address]]
+        return [(name, address, _verification(ours, name, address)) for name in names[address]]
 
     def lost(address: str, words: str) -> list[_Verified]:
         return [(name, address, _left(words or "no time left")) for name in names[address]]
@@ -46,6 +46,11 @@ def verified(net: Net, pairs: Sequence[_Pair], visits: Sequence[Visit]) -> tuple
     for group in net.side_by_side(at_one_address, list(names), lost):
         found.update(((name, address), one) for name, address, one in group)
     return tuple((*pair, one) for pair, one in found.items() if one is not None)
+
+
+def _verification(net: Net, name: str, address: str) -> Verification:
+    key = ("verification", name, address)
+    return net.once(key, lambda: verification(net.dial(address, name)))
 
 
 def _known(pair: _Pair, known: dict[str, Visit]) -> Verification | None:

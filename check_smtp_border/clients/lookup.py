@@ -44,6 +44,7 @@ _DETAIL_LIMIT = 120
 _MOST_REMEMBERED = 1000  # answers, of some KiB each
 _PATIENCE_SECONDS = 2.0  # with one nameserver, before the next one is asked
 _LEAST_SECONDS = 0.5  # with less, silence is no fault of the nameservers
+_LEAST_OF_A_ROUND_SECONDS = 0.2  # with less there is no use in asking again
 _PAYLOAD = 1232  # octets by UDP that no path has to fragment
 
 
@@ -89,7 +90,10 @@ class Lookup:
         except dns.resolver.NXDOMAIN:
             return MailDomain(domain, Publication.NO_DOMAIN)
         except dns.exception.DNSException as error:
-            return MailDomain(domain, Publication.DOMAIN_FAILED, detail=_detail(error))
+            failed = Publication.DOMAIN_FAILED
+            if _was_not_asked(error):
+                failed = Publication.RESOLVER_FAILED
+            return MailDomain(domain, failed, detail=_detail(error))
         if not answer.rrset:
             return MailDomain(domain, Publication.IMPLICIT_MX, (MailHost(domain),))
         if len(answer.rrset) == 1 and answer.rrset[0].exchange == dns.name.root:
@@ -116,7 +120,7 @@ class Lookup:
             except dns.resolver.NXDOMAIN:
                 return host
             except dns.exception.DNSException as error:
-                host = host._replace(failure=_detail(error))
+                host = host._replace(failure=_detail(error), not_asked=_was_not_asked(error))
                 continue
             if answer.canonical_name != answer.qname:
                 canonical_name = answer.canonical_name.to_text(omit_final_dot=True)
@@ -178,18 +182,11 @@ class Lookup:
         deadline: float,
         resolver: dns.resolver.Resolver | None = None,
     ) -> dns.resolver.Answer:
-        seconds = deadline - time.monotonic()
-        if seconds <= 0:
+        if deadline <= time.monotonic():
             raise dns.exception.Timeout(self.silence)  # type: ignore[no-untyped-call]
         garbage = _GARBAGE_OF_A_FAILURE
         try:
-            answer = (resolver or self._resolver).resolve(
-                dns.name.from_text(name),
-                kind,
-                lifetime=seconds,
-                search=False,
-                raise_on_no_answer=False,
-            )
+            answer = _resolve(resolver or self._resolver, name, kind, deadline)
             garbage = _size(answer)
         finally:
             self._drop_garbage(garbage)
@@ -201,6 +198,30 @@ class Lookup:
         if self._garbage > _MOST_GARBAGE:
             self._garbage = 0
             gc.collect()
+
+
+def _resolve(
+    resolver: dns.resolver.Resolver, name: str, kind: str, deadline: float
+) -> dns.resolver.Answer:
+    """Ask the nameservers in turn, as often as the time allows.
+
+    By itself dnspython sleeps between its rounds, longer each time, and past the deadline: what
+    was known by then would be lost with it.
+    """
+    question = dns.name.from_text(name)
+    seconds_of_a_round = resolver.timeout * len(resolver.nameservers)
+    while True:
+        try:
+            return resolver.resolve(
+                question,
+                kind,
+                lifetime=min(deadline - time.monotonic(), seconds_of_a_round),
+                search=False,
+                raise_on_no_answer=False,
+            )
+        except dns.exception.Timeout:
+            if deadline - time.monotonic() < _LEAST_OF_A_ROUND_SECONDS:
+                raise
 
 
 def _size(answer: dns.resolver.Answer) -> int:
@@ -218,6 +239,12 @@ def _detail(error: dns.exception.DNSException) -> str:
     tries = error.kwargs.get("errors") or ()
     outcomes = dict.fromkeys(f"our resolver {_address(one[0])} {_outcome(one[3])}" for one in tries)
     return printable("; ".join(outcomes) or f"our resolver {_outcome(error)}", _DETAIL_LIMIT)
+
+
+def _was_not_asked(error: dns.exception.DNSException) -> bool:
+    """Whether no question came through to any nameserver: that is never the domain's fault."""
+    tries = error.kwargs.get("errors") or ()
+    return bool(tries) and all(isinstance(one[3], OSError) for one in tries)
 
 
 def system_nameservers() -> list[str]:

@@ -18,7 +18,7 @@ class CommandPipe:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._name = f"the command pipe {printable(path, 120)}"
+        self.name = f"the command pipe {printable(path, 120)}"
         self._descriptor = self._open()
 
     def submit(self, result: Result, deadline: float) -> None:
@@ -39,10 +39,10 @@ class CommandPipe:
             words = (
                 "nobody reads it" if error.errno == errno.ENXIO else (error.strerror or "").lower()
             )
-            raise Unusable(f"{self._name} cannot be written: {words}") from None
+            raise Unusable(f"{self.name} cannot be written: {words}") from None
         if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise Unusable(f"{self._name} is no pipe")
+            raise Unusable(f"{self.name} is no pipe")
         return descriptor
 
     def _write(self, octets: bytes, deadline: float) -> None:
@@ -54,18 +54,20 @@ class CommandPipe:
                 waiting.register(self._descriptor, select.POLLOUT)
                 seconds = deadline - time.monotonic()
                 if seconds <= 0 or not waiting.poll(seconds * 1000):
-                    raise Unusable(f"{self._name} is full, and nobody reads it") from None
+                    raise Unusable(f"{self.name} is full, and nobody reads it") from None
                 continue
             except BrokenPipeError:
                 raise
             except OSError as error:
                 words = (error.strerror or "").lower()
-                raise Unusable(f"{self._name} cannot be written: {words}") from None
+                raise Unusable(f"{self.name} cannot be written: {words}") from None
             return
 
 
 class StandardOutput:
     """Prints external commands, for whoever carries them on."""
+
+    name = "standard output"
 
     def submit(self, result: Result, deadline: float) -> None:
         """Write one line. Raises Unusable."""
@@ -75,4 +77,4 @@ class StandardOutput:
                 octets = octets[os.write(1, octets) :]
         except OSError as error:
             words = (error.strerror or "").lower()
-            raise Unusable(f"standard output cannot be written: {words}") from None
+            raise Unusable(f"{self.name} cannot be written: {words}") from None

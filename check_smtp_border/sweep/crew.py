@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -99,12 +100,16 @@ class Crew:
                 attempt(partial(self._complete, number), _ignore)
             with self._lock:
                 work = self._next()
-                self._hire()
                 if work is None:
                     self._leave()
+                else:
+                    self._hire()
 
     def _leave(self) -> None:
+        """Make room for another thread; the caller holds the lock."""
         self._threads -= 1
+        with contextlib.suppress(RuntimeError):  # no thread to be had: what waits is not visited
+            self._hire()
         if not self._threads:
             self._idle.set()
 
@@ -112,7 +117,6 @@ class Crew:
         for number in numbers:
             attempt(partial(self._complete, number), _ignore)
         with self._lock:
-            self._hire()
             self._leave()
 
     def _visit(self, begun: Begun) -> Visit:

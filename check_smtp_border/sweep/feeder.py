@@ -12,6 +12,7 @@ from check_smtp_border.safety import attempt
 from check_smtp_border.sweep.tally import Tally
 
 PATIENCE_SECONDS = 10.0  # with one result
+_GRACE_SECONDS = 0.2  # for whoever is fed to say himself why it took too long
 
 
 class Result(NamedTuple):
@@ -40,19 +41,32 @@ class Unusable(Exception):
 
 
 class Receiver(Protocol):
-    """Who is fed."""
+    """Who is fed. name: in words, for line 1."""
+
+    name: str
 
     def submit(self, result: Result, deadline: float) -> None:
         """Hand a result over. Raises Refused, Unusable."""
 
 
 class Feeder:
-    """The thread. may_begin: nothing is submitted while it says no."""
+    """The thread. may_begin: nothing is submitted while it says no.
 
-    def __init__(self, receiver: Receiver, tally: Tally, may_begin: Callable[[], bool]) -> None:
+    deadline: of the last result, a `time.monotonic()` value.
+    """
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        tally: Tally,
+        may_begin: Callable[[], bool],
+        deadline: float,
+    ) -> None:
         self._receiver = receiver
         self._tally = tally
         self._may_begin = may_begin
+        self._deadline = deadline
+        self._too_slow = f"{receiver.name} did not take the results in time"
         self._results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
         self._held: list[Result] = []
         self._done = threading.Event()
@@ -63,11 +77,11 @@ class Feeder:
         """Submit a result as soon as it may be."""
         self._results.put(result)
 
-    def end(self, deadline: float) -> None:
+    def end(self) -> None:
         """Wait until all are submitted, until the deadline at most."""
         self._results.put(None)
-        if not self._done.wait(max(0.0, deadline - time.monotonic())):
-            self._tally.failure = self._tally.failure or "the results were not taken in time"
+        if not self._done.wait(max(0.0, self._deadline + _GRACE_SECONDS - time.monotonic())):
+            self._tally.failure = self._tally.failure or self._too_slow
 
     def _run(self) -> None:
         while (result := self._results.get()) is not None:
@@ -85,8 +99,12 @@ class Feeder:
                 attempt(lambda: self._submit(result), self._broken)  # noqa: B023
 
     def _submit(self, result: Result) -> None:
+        now = time.monotonic()
+        if now >= self._deadline:
+            self._tally.failure = self._too_slow
+            return
         try:
-            self._receiver.submit(result, time.monotonic() + PATIENCE_SECONDS)
+            self._receiver.submit(result, min(now + PATIENCE_SECONDS, self._deadline))
             self._tally.submitted += 1
         except Refused as error:
             self._tally.refuse(result.domain, str(error))

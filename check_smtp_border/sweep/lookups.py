@@ -1,4 +1,8 @@
-"""Names first: the MX of every domain, then every MX name once."""
+"""Names first: the MX of every domain, then every MX name once.
+
+Two rounds, so that silent nameservers cost no other domain its time: the second one has more
+patience, with those alone that gave no answer in the first.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
     from check_smtp_border.clients.lookup import Lookup
 
 PATIENCE_SECONDS = 10.0  # with one domain, and with one name
+_SHORT_SECONDS = 2.0  # the same in the first round, for all that answer nearly at once
+_LEAST_SECONDS = 0.5  # with less, silence is no fault of the nameservers
+_CLOSE_SECONDS = 0.1  # what ends so close to its deadline got no answer
 _SHARE = 1 / 2  # of the whole budget, at most
 
 _Outcome = TypeVar("_Outcome")
@@ -32,6 +39,21 @@ class Published(NamedTuple):
     domain: MailDomain | None
     hosts: tuple[MailHost, ...]
     seconds: float | None = None
+
+
+class _Round(NamedTuple):
+    """How long one question may take, and when each part is over, as parts of the whole time.
+
+    root: of the question whether our own resolver fails.
+    """
+
+    patience_seconds: float
+    domains: float
+    root: float
+    hosts: float
+
+
+_ROUNDS = (_Round(_SHORT_SECONDS, 1 / 3, 1 / 2, 2 / 3), _Round(PATIENCE_SECONDS, 5 / 6, 5 / 6, 1))
 
 
 class Memory:
@@ -85,62 +107,116 @@ class _Survey:
 
     def __init__(self, lookup: Lookup, until: float) -> None:
         self._lookup = lookup
-        self._until = until
+        self._began = time.monotonic()
+        self._whole = max(0.0, until - self._began)
         self._lock = threading.Lock()
         self._root: str | None = None
+        self._root_until = until
         self._works = False
+        self._domains: dict[str, tuple[MailDomain, float]] = {}
+        self._hosts: dict[str, MailHost] = {}
+        self._silent: set[tuple[str, str]] = set()  # kind of question, and of what name
 
     def published(self, domains: Sequence[str]) -> list[Published | None]:
         """Each domain with its hosts."""
-        answers = side_by_side(self._mx, domains, self._until, lambda domain, words: None)
-        names = {host.name: host for answer in answers if answer for host in answer[0].hosts}
-        found = side_by_side(
-            self._addresses,
-            [host._replace(preference=0) for host in names.values()],
-            self._until,
-            lambda host, words: host._replace(failure=words or "timeout"),
-        )
-        hosts = {host.name: host for host in found}
+        for one in _ROUNDS:
+            self._root_until = self._at(one.root)
+            self._ask_domains(domains, one.patience_seconds, self._at(one.domains))
+            self._ask_hosts(one.patience_seconds, self._at(one.hosts))
         known: dict[tuple[MailHost, ...], tuple[MailHost, ...]] = {}
-        return [answer and self._published(*answer, hosts, known) for answer in answers]
+        return [self._published(domain, known) for domain in domains]
+
+    def _at(self, part: float) -> float:
+        return self._began + self._whole * part
+
+    def _ask_domains(self, domains: Sequence[str], patience: float, until: float) -> None:
+        fresh = [domain for domain in domains if domain not in self._domains]
+        silent = [domain for domain in self._domains if ("MX", domain) in self._silent]
+        asked = [*fresh, *silent]
+        answers = side_by_side(
+            lambda domain: self._mx(domain, patience, until),
+            asked,
+            max(until, self._root_until),
+            lambda domain, words: None,
+        )
+        for domain, answer in zip(asked, answers):
+            if answer:
+                found, seconds = answer
+                _, before = self._domains.get(domain, (None, 0.0))
+                self._domains[domain] = found, before + seconds
+
+    def _ask_hosts(self, patience: float, until: float) -> None:
+        named = {host.name: host for found, _ in self._domains.values() for host in found.hosts}
+        fresh = [host for name, host in named.items() if name not in self._hosts]
+        silent = [host for name, host in named.items() if ("A", name) in self._silent]
+        asked = [host._replace(preference=0) for host in (*fresh, *silent)]
+        found = side_by_side(
+            lambda host: self._addresses(host, patience, until),
+            asked,
+            until,
+            lambda host, words: host._replace(failure=words) if words else None,
+        )
+        self._hosts.update({host.name: host for host in found if host})
 
     def _published(
-        self,
-        domain: MailDomain,
-        seconds: float,
-        hosts: dict[str, MailHost],
-        known: dict[tuple[MailHost, ...], tuple[MailHost, ...]],
-    ) -> Published:
-        own = tuple(hosts[host.name]._replace(preference=host.preference) for host in domain.hosts)
+        self, name: str, known: dict[tuple[MailHost, ...], tuple[MailHost, ...]]
+    ) -> Published | None:
+        """None where there was no time to ask for the domain, or for one of its hosts."""
+        domain, seconds = self._domains.get(name, (None, 0.0))
+        if domain is None or not all(host.name in self._hosts for host in domain.hosts):
+            return None
+        own = tuple(
+            self._hosts[host.name]._replace(preference=host.preference) for host in domain.hosts
+        )
         own = known.setdefault(own, own)
         domain = looked_up(domain, own, self._root_failure)
         clean = without_bogus(own, by_mx=True)
         clean = known.setdefault(clean, clean)
         return Published(domain._replace(hosts=clean), clean, seconds)
 
-    def _mx(self, domain: str) -> tuple[MailDomain, float] | None:
+    def _mx(self, domain: str, patience: float, until: float) -> tuple[MailDomain, float] | None:
         began = time.monotonic()
         if self._root and not self._works:
             found = MailDomain(domain, Publication.RESOLVER_FAILED, detail=self._root)
             return found, 0.0
-        if began >= self._until:
+        if began >= until:
             return None
-        deadline = min(began + PATIENCE_SECONDS, self._until)
+        deadline = min(began + patience, until)
         found = self._lookup.mail_domain(domain, deadline)
-        if found.publication is not Publication.DOMAIN_FAILED:
+        not_asked = found.publication is Publication.RESOLVER_FAILED
+        failed = not_asked or found.publication is Publication.DOMAIN_FAILED
+        late = self._is_late(("MX", domain), began, deadline, failed)
+        if not failed:
             self._works = True
         elif not self._works and self._root_failure():
-            found = found._replace(publication=Publication.RESOLVER_FAILED)
-        return found, time.monotonic() - began
+            return found._replace(publication=Publication.RESOLVER_FAILED), deadline - began
+        if not_asked:  # for want of descriptors, it may be: the second round has fewer at once
+            self._silent.add(("MX", domain))
+        return None if late else (found, time.monotonic() - began)
 
-    def _addresses(self, host: MailHost) -> MailHost:
-        deadline = min(time.monotonic() + PATIENCE_SECONDS, self._until)
-        return self._lookup.addresses(host, deadline)
+    def _addresses(self, host: MailHost, patience: float, until: float) -> MailHost | None:
+        began = time.monotonic()
+        if began >= until:
+            return None
+        deadline = min(began + patience, until)
+        found = self._lookup.addresses(host, deadline)
+        late = self._is_late(("A", host.name), began, deadline, bool(found.failure))
+        if found.not_asked:
+            self._silent.add(("A", host.name))
+        return None if late and not found.addresses else found
+
+    def _is_late(
+        self, question: tuple[str, str], began: float, deadline: float, failed: bool
+    ) -> bool:
+        """Whether there was too little time for an answer; notes whether none came."""
+        silent = failed and time.monotonic() > deadline - _CLOSE_SECONDS
+        (self._silent.add if silent else self._silent.discard)(question)
+        return silent and deadline - began < _LEAST_SECONDS
 
     def _root_failure(self) -> str:
         """Whether the resolver fails, asked once."""
         with self._lock:
             if self._root is None:
-                until = min(time.monotonic() + PATIENCE_SECONDS, self._until)
+                until = min(time.monotonic() + PATIENCE_SECONDS, self._root_until)
                 self._root = "" if self._works else self._lookup.root_failure(until)
             return self._root

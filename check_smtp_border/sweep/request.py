@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import select
 import sys
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -73,8 +76,9 @@ def request_of(given: argparse.Namespace) -> Request:
     verbose = given.verbose
     if not given.submit:  # whose output shows one line of a domain, all of its verdicts at -vvv
         given.verbose = int(verbose >= 3)
+    timeout = arguments.SECONDS_OF_MANY if given.timeout is None else given.timeout
     try:
-        domains = read_domains([*addresses, *_file(given.file)], given)
+        domains = read_domains([*addresses, *_file(given.file, timeout)], given)
     except TooMany as error:
         raise UsageError(f"the list has more than {error}") from None
     refuse(_unusable(domains))
@@ -86,7 +90,7 @@ def request_of(given: argparse.Namespace) -> Request:
         _certificates(given),
         given.connections_per_host or arguments.CONNECTIONS_PER_HOST,
         given.connections or arguments.CONNECTIONS,
-        arguments.SECONDS_OF_MANY if given.timeout is None else given.timeout,
+        timeout,
         verbose,
         tuple(_command(given)),
         given,
@@ -95,6 +99,8 @@ def request_of(given: argparse.Namespace) -> Request:
 
 def _contradictions(given: argparse.Namespace) -> str | None:
     """What cannot be asked of many domains."""
+    if given.lists > 1:
+        return "give --file once: what stands in another list would not be looked at"
     if given.submit is not None and given.file is None:
         return "--submit feeds the domains of --file: give it"
     if (given.submit is None) != (given.service is None):
@@ -127,14 +133,20 @@ def _unusable(domains: Domains) -> str | None:
     return None
 
 
-def _file(name: str | None) -> list[Line]:
-    """The lines of --file. Raises UsageError, TooMany."""
+def _file(name: str | None, seconds: float) -> list[Line]:
+    """The lines of --file, which must come within so many seconds. Raises UsageError, TooMany."""
     if name is None:
         return []
     shown = "-" if name == "-" else printable(name, _NAME_LIMIT)
     try:
-        with open(0 if name == "-" else name, "rb", buffering=0, closefd=name != "-") as file:
-            octets = _read(file.fileno())
+        # A FIFO is opened without waiting for who writes.
+        descriptor = 0 if name == "-" else os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+        octets = _read(descriptor, time.monotonic() + seconds)
+        if descriptor:
+            os.close(descriptor)
+    except TimeoutError:
+        words = f"its end did not come within {seconds:g} s"
+        raise UsageError(f"--file {shown} cannot be read: {words}") from None
     except OSError as error:
         words = printable(error.strerror or str(error)).lower()
         raise UsageError(f"--file {shown} cannot be read: {words}") from None
@@ -143,10 +155,17 @@ def _file(name: str | None) -> list[Line]:
     return lines_in(octets, shown)
 
 
-def _read(descriptor: int) -> bytes:
-    """All of a file, or a little more than a list may have."""
+def _read(descriptor: int, until: float) -> bytes:
+    """All of a file, or a little more than a list may have. Raises OSError, TimeoutError."""
     parts, size = [], 0
-    while size <= MAX_FILE_OCTETS and (part := os.read(descriptor, 1024 * 1024)):
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    while size <= MAX_FILE_OCTETS:
+        if not waiting.poll(max(0.0, until - time.monotonic()) * 1000):
+            raise TimeoutError
+        part = os.read(descriptor, 1024 * 1024)
+        if not part:
+            break
         parts.append(part)
         size += len(part)
     return b"".join(parts)
@@ -154,7 +173,7 @@ def _read(descriptor: int) -> bytes:
 
 def _certificates(given: argparse.Namespace) -> Certificates:
     """The files of the node, where Icinga 2 keeps them."""
-    node = (given.submit or "").partition("://")[2].partition(":")[0]
+    node = re.sub(":[0-9]+$", "", (given.submit or "").partition("://")[2]).strip("[]")
     own = f"{arguments.ICINGA_CERTIFICATES}/{node}"
     return Certificates(
         given.icinga_ca or f"{arguments.ICINGA_CERTIFICATES}/ca.crt",

@@ -32,7 +32,9 @@ from check_smtp_border.sweep.tally import Outcome, Tally
 from check_smtp_border.text import status_line
 from check_smtp_border.verdict import Level
 
-_FEED_SECONDS = 2.0  # behind the deadline, for results on their way
+# For results on their way when the visits end: a part of the whole time, no more seconds than that.
+_FEED_SHARE, _FEED_SECONDS = 1 / 10, 2.0
+_FEED_GRACE_SECONDS = 0.3  # behind the deadline
 _COLLECT_EVERY = 500  # domains
 
 
@@ -50,6 +52,7 @@ class _Sweep:
         self._request = request
         self._started = started
         self._deadline = started + request.timeout
+        feeding = min(_FEED_SECONDS, request.timeout * _FEED_SHARE) if request.submit else 0.0
         self._lock = threading.Lock()
         self._done: set[str] = set()
         self._tally = Tally(
@@ -58,7 +61,8 @@ class _Sweep:
             submits=bool(request.submit),
             verbose=request.verbose,
         )
-        self._crew = Crew(self._deadline, request.per_host, request.connections, self._finished)
+        until = self._deadline - feeding
+        self._crew = Crew(until, request.per_host, request.connections, self._finished)
         self._feeder: Feeder | None = None
         self._visits = visits_addresses(request.domains[0])
 
@@ -73,13 +77,14 @@ class _Sweep:
             self._tally.failure = str(error)
             return self._told([])
         if receiver:
-            self._feeder = Feeder(receiver, self._tally, self._is_connected)
+            until = self._deadline + _FEED_GRACE_SECONDS
+            self._feeder = Feeder(receiver, self._tally, self._is_connected, until)
         published = look_up(request.domains, self._started, request.timeout)
         gc.freeze()
         stay_on_one_cpu()
         self._crew.run(request.domains, published)
         if self._feeder:
-            self._feeder.end(max(self._deadline, time.monotonic()) + _FEED_SECONDS)
+            self._feeder.end()
         self._tally.connected = self._is_connected()
         done = self._done
         return self._told([one.domain for one in request.domains if one.domain not in done])

@@ -19,7 +19,7 @@ FINDINGS = {
     "list-line": Finding("WARNING", "lines of the list cannot be used"),
 }
 _RESOLVER = " [resolver-failed]"
-_MOST_TEXTS = 1000  # different findings that are kept; the others are counted
+_MOST_TEXTS = 1000  # different findings of one state that are kept; the others are counted
 _LONG_LINE_LIMIT = 1000
 
 
@@ -44,7 +44,8 @@ class Tally:
         self._submits = submits
         self._verbose = verbose
         self._counts = dict.fromkeys(Level, 0)
-        self._said: dict[tuple[Level, str], list[str]] = {}
+        self._said: dict[Level, dict[str, list[str]]] = {level: {} for level in Level}
+        self._unsaid = 0
         self._lines: list[str] = []
         self._octets = 0
         self._surplus = 0
@@ -67,10 +68,11 @@ class Tally:
         for level, text in outcome.findings:
             if level is Level.OK:
                 continue
-            key = (level, text)
-            if key in self._said or len(self._said) < _MOST_TEXTS:
-                domains = self._said.setdefault(key, [])
-                domains.append(outcome.domain)
+            said = self._said[_as_of_the_run(level)]
+            if text in said or len(said) < _MOST_TEXTS:
+                said.setdefault(text, []).append(outcome.domain)
+            else:
+                self._unsaid += 1
         bad = outcome.level is not Level.OK
         if (self._verbose == 1 and bad) or self._verbose > 1:
             first, *more = outcome.lines
@@ -96,12 +98,7 @@ class Tally:
         level = max((level for level, _ in findings), default=Level.OK)
         if not self._submits:
             findings += self._of_domains()
-            levels = [
-                min(one, Level.WARNING) if one is Level.UNKNOWN else one
-                for one in Level
-                if self._counts[one]
-            ]
-            level = max([level, *levels])
+            level = max([level, *(_as_of_the_run(one) for one in Level if self._counts[one])])
         if not self.connected:
             level = Level.UNKNOWN
         texts = [text for _, text in sorted(findings, key=lambda one: -one[0])]
@@ -160,22 +157,24 @@ class Tally:
             found.append((Level.WARNING, f"{text} [domains-unvisited]"))
         if self._bad:
             where = listed([one.where for one in self._bad])
-            found.append((Level.WARNING, f"{where}: {self._bad[0].why} [list-line]"))
+            alike = len({one.why for one in self._bad}) == 1
+            why = self._bad[0].why if alike else f"the first one: {self._bad[0].why}"
+            found.append((Level.WARNING, f"{where}: {why} [list-line]"))
         return found
 
     def _of_domains(self) -> list[tuple[Level, str]]:
         """The findings of the domains; what several share is said once, with their number."""
-        said = []
-        order = sorted(self._said.items(), key=lambda one: (-one[0][0], -len(one[1])))
-        for (level, text), domains in order:
-            who = domains[0] if len(domains) == 1 else _domains(len(domains))
-            said.append((min(level, Level.CRITICAL), f"{who}: {text}"))
-        return said
+        found = []
+        for level, said in self._said.items():
+            for text, domains in sorted(said.items(), key=lambda one: -len(one[1])):
+                who = domains[0] if len(domains) == 1 else _domains(len(domains))
+                found.append((level, f"{who}: {text}"))
+        return found
 
     def _fit(self, line: str, texts: Sequence[str], level: Level) -> str:
         room = room_for(level.name)
         for index, text in enumerate(texts):
-            more = len(texts) - index - 1
+            more = len(texts) - index - 1 + self._unsaid
             tail = f" (+{more} more)" if more else ""
             if not index:
                 text = shorten(text, room - len(f"{line} -- {tail}"))
@@ -195,6 +194,11 @@ class Tally:
         bad = [f"{one.where}: {one.why}" for one in self._bad[:1000]] if self._verbose else []
         lines = [printable(line, _LONG_LINE_LIMIT) for line in (*bad, *self._lines)]
         return [*lines, f"(+{self._surplus} more lines)"] if self._surplus else lines
+
+
+def _as_of_the_run(level: Level) -> Level:
+    """A domain's UNKNOWN is a WARNING of the run, which could look at others."""
+    return Level.WARNING if level is Level.UNKNOWN else level
 
 
 def _domains(number: int) -> str:

@@ -6,7 +6,9 @@ import time
 
 import pytest
 
-from check_smtp_border.border.facts import MailHost
+from check_smtp_border.border.facts import MailDomain, MailHost, Publication
+from check_smtp_border.border.hosts import looked_up
+from check_smtp_border.clients.lookup import Lookup
 from check_smtp_border.settings import Nameserver
 from tests.support.nameserver import (
     Lie,
@@ -68,6 +70,27 @@ def _check(
 
 
 # --- what a domain may publish -------------------------------------------------------------
+
+
+def test_a_question_that_does_not_come_through_is_no_fault_of_the_domain() -> None:
+    """Loopback's broadcast address may not be asked, as nobody where no descriptor is left."""
+    lookup = Lookup((Nameserver("127.255.255.255", 53),), 5)
+    deadline = time.monotonic() + 5
+    domain = lookup.mail_domain("example.com", deadline)
+    host = lookup.addresses(MailHost("mx1.example.com"), deadline)
+    assert domain.publication is Publication.RESOLVER_FAILED
+    assert domain.detail.startswith("our resolver 127.255.255.255 cannot be asked: ")
+    assert host.not_asked
+    found = looked_up(MailDomain("example.com", Publication.MX), (host,), lambda: "")
+    assert found.publication is Publication.RESOLVER_FAILED
+
+
+def test_a_nameserver_that_is_silent_for_one_family_does_not_hide_the_other() -> None:
+    """However long dnspython would sleep: what is known by the deadline counts."""
+    silence: dict[str, Lie] = {"mx1.example.com. AAAA": silent}
+    result, visited, _ = _check(ONE_HOST, "-t", "9", lies=silence)
+    assert (result.state, result.findings) == (WARNING, ["mx-lookup-failed"])
+    assert visited == ["127.0.0.2"]
 
 
 def test_every_address_of_every_mx_host_is_visited() -> None:

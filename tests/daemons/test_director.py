@@ -43,6 +43,7 @@ def older(basket: str) -> str:
         field.update(varname=name, description="other words")
     old["Datafield"] = fields
     command = old["Command"]["smtp_border"]
+    old["Command"] = {"smtp_border": command}
     command["fields"] = command["fields"][:2]
     command["arguments"] = {"--gone": {"value": "$smtp_border_gone$"}}
     return json.dumps(old)
@@ -112,7 +113,8 @@ def test_a_basket_restored_over_an_older_one_leaves_the_new_one(basket: str) -> 
 
 def variables_of(basket: str) -> set[str]:
     """What the arguments of the command name, without smtp_border_."""
-    return set(re.findall(r"\$smtp_border_(\w+)\$", json.dumps(json.loads(basket)["Command"])))
+    command = json.loads(basket)["Command"]["smtp_border"]
+    return set(re.findall(r"\$smtp_border_(\w+)\$", json.dumps(command)))
 
 
 def test_where_icinga_has_the_command_the_basket_brings_its_fields_alone(basket: str) -> None:
@@ -121,8 +123,34 @@ def test_where_icinga_has_the_command_the_basket_brings_its_fields_alone(basket:
         running("basket", "restore", stdin=packaged)
         running("basket", "restore", stdin=packaged)
         command = json.loads(running("command", "show", "smtp_border", "--json"))
-    assert command["object_type"] == "external_object"  # never deployed
+        sweep = json.loads(running("command", "show", "smtp_border_sweep", "--json"))
+    assert command["object_type"] == sweep["object_type"] == "external_object"  # never deployed
     assert len(command["fields"]) == len(variables_of(basket))
+
+
+def test_a_host_with_a_list_gets_the_sweep_that_feeds_its_services(
+    restored_twice: Director, authority: trustme.CA
+) -> None:
+    """Fed to the node that runs it, where nobody named another one."""
+    for number, more in enumerate(({}, {"submit": "https://satellite.example:5665"})):
+        variables = {"file": "/etc/icinga2/domains", **more}
+        host = {
+            "imports": ["smtp-border-sweep"],
+            "object_type": "object",
+            "vars": {f"smtp_border_sweep_{name}": value for name, value in variables.items()},
+        }
+        restored_twice("host", "create", f"borders{number}", "--json", json.dumps(host))
+    zones = ONE_NODE.replace("Zone NodeName", 'Zone "master"') + GLOBAL_ZONE
+    files = {"node.conf": zones, **restored_twice.rendered()}
+    assert_valid("tests", files, authority)
+    with icinga2("tests", machine.loopback(67), authority, files, mounts={}) as icinga:
+        assert icinga.services("borders0") == {"smtp-border-sweep"}
+        own = icinga.check("borders0", "smtp-border-sweep").command
+        other = icinga.check("borders1", "smtp-border-sweep").command
+    assert own[own.index("--file") + 1] == "/etc/icinga2/domains"
+    assert own[own.index("--submit") + 1] == "https://tests:5665"
+    assert own[own.index("--service") + 1] == "borders0!smtp-border {domain}"
+    assert other[other.index("--submit") + 1] == "https://satellite.example:5665"
 
 
 def test_a_second_restore_adds_nothing(restored_twice: Director, basket: str) -> None:
@@ -137,6 +165,11 @@ def test_the_director_renders_the_shipped_command(
     restored_twice: Director, authority: trustme.CA
 ) -> None:
     rendered = restored_twice("command", "show", "smtp_border")
+    sweep = restored_twice("command", "show", "smtp_border_sweep")
+    with_a_list = (SHIPPED / "check_smtp_border_sweep.conf").read_text(encoding="utf-8")
+    of_the_sweep, shipped_ones = arguments(sweep), arguments(with_a_list)
+    assert of_the_sweep.pop("--submit") != shipped_ones.pop("--submit")  # NodeName, by a function
+    assert of_the_sweep == shipped_ones
     shipped = (SHIPPED / "check_smtp_border.conf").read_text(encoding="utf-8")
     assert arguments(rendered) == arguments(shipped)
     command = r"^\s*(command = .*)$"

@@ -95,6 +95,36 @@ def secured(tls: ssl.SSLContext) -> dict[str, Script]:
     return dict.fromkeys(("127.0.0.2", "127.0.0.3"), Script(starttls=start_tls(tls)))
 
 
+def test_many_domains_verify_each_name_at_an_address_once(
+    authority: trustme.CA, store: str, tmp_path: Path
+) -> None:
+    names = ("a.example", "b.example", "c.example")
+    zone = "\n".join(
+        f"{name}. MX 10 mx1.example.com.\nmta-sts.{name}. A 127.0.0.1\n"
+        f'_mta-sts.{name}. TXT "v=STSv1; id=1"'
+        for name in names
+    )
+    tls = server_context(authority, "mx1.example.com", *(f"mta-sts.{name}" for name in names))
+    list_ = tmp_path / "list"
+    list_.write_text("".join(f"user@{name}\n" for name in names))
+    users = tuple(f"user@{name}" for name in names)
+
+    def work() -> tuple[Run, SmtpServer]:
+        with (
+            HttpsServer(text(POLICY), tls),
+            NameServer(f"{zone}\nmx1.example.com. A 127.0.0.2") as nameserver,
+            SmtpServer({"127.0.0.2": Script(users=users, starttls=start_tls(tls))}) as smtp,
+        ):
+            where = ("-n", nameserver.endpoint, "-p", str(smtp.port), "-F", "monitor.example")
+            options = ("--only", "mta-sts", "--file", str(list_))
+            return run(*where, *options, environment={"SSL_CERT_FILE": store}), smtp
+
+    result, smtp = alone(work)
+    assert result.state == OK, result.stdout
+    assert " domains=3;;;0 ok=3;;;0 " in result.stdout
+    assert len(smtp.sessions) == 1
+
+
 NONE = b"version: STSv1\nmode: none\nmax_age: 1\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
 GOOD: dict[str, Answer] = {

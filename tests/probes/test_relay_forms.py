@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from check_smtp_border.border.asking import Answer, Asked, Question
-from check_smtp_border.border.facts import Visit
+from check_smtp_border.border.facts import Recipient, Visit
 from check_smtp_border.probes.relay_forms import Tried, judge
 from check_smtp_border.probes.relay_forms.forms import control, forms
 from check_smtp_border.verdict import Level, Verdict
@@ -96,6 +96,9 @@ def verdicts(
             error,
         ),
         Asked({control(domain, given): Answer(reply(text)) for domain, text in controls.items()}),
+        given,
+        forms(seen, given),
+        seen.replies.get(Recipient.UNKNOWN),
     )
     return list(judge(fact, seen, given))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,8 +74,8 @@ def site(
 class Gauge:
     """How many sessions there are at once at each address; an action for Script.connect.
 
-    meeting: the first sessions wait until so many are there, so that no test hangs on the
-    machine's speed.
+    meeting: sessions wait until so many have been there, so that no test hangs on the machine's
+    speed; but for the first one at an address, which goes alone.
     """
 
     def __init__(self, meeting: int = 1) -> None:
@@ -88,10 +88,12 @@ class Gauge:
         """A session begins."""
         address = session.address
         with self._changed:
+            first = address not in self.most
             now = self.open[address] = self.open.get(address, 0) + 1
             self.most[address] = max(now, self.most.get(address, 0))
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self.most[address] >= self._meeting, timeout=10)
+            if not first:
+                self._changed.wait_for(lambda: self.most[address] >= self._meeting, timeout=10)
 
     def leave(self, session: Session) -> None:
         """It ends."""
@@ -123,6 +125,24 @@ def counts(result: Run, *, submitting: bool = False) -> dict[str, int]:
     assert re.fullmatch(r"\d+\.\d{3}s;;;0", found.pop("time"))
     values = {label: int(value.partition(";;;0")[0]) for label, value in found.items()}
     return {label: value for label, value in values.items() if value}
+
+
+def own_seconds(result: Run) -> float:
+    """How long a sweep took by its own clock, without the interpreter's start."""
+    found = re.search(r" time=(\S+)s;;;0 domains=", result.stdout)
+    assert found
+    return float(found[1])
+
+
+def silent_until(over: Callable[[], bool]) -> Action:
+    """Say nothing until that is so, then hang up."""
+
+    def wait(session: Session) -> None:
+        while not over() and not session.server.stopping.wait(0.02):
+            pass
+        raise_over()
+
+    return wait
 
 
 def in_turn_at_most(limit: int, gauge: Gauge, action: Action) -> Action:

@@ -10,6 +10,7 @@ import pytest
 from check_smtp_border.command_line import given_in, settings_of
 from check_smtp_border.settings import Settings
 from check_smtp_border.sweep.domains import (
+    MAX_BAD_LINES,
     MAX_LINE_CHARACTERS,
     MAX_LINES,
     Domains,
@@ -121,6 +122,12 @@ def test_octets_that_are_no_text_are_a_bad_line() -> None:
     domains = read(b"\xff\xfe\x00\n\x80abc@\xc3.example\na.example\n")
     assert [one.domain for one in domains.settings] == ["a.example"]
     assert [one.where for one in domains.bad] == ["list:1", "list:2"]
+
+
+def test_what_has_too_many_bad_lines_is_no_list() -> None:
+    read("a.example\n" + "x y\n" * MAX_BAD_LINES)
+    with pytest.raises(TooMany, match="1000 lines that cannot be used, list:2: a line may hold"):
+        read("a.example\n" + "x y\n" * (MAX_BAD_LINES + 1))
 
 
 def test_a_list_has_a_bound() -> None:

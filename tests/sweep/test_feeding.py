@@ -7,19 +7,26 @@ import os
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from tests.support.nameserver import NameServer, servfail
 from tests.support.plugin import OK, UNKNOWN, WARNING, Run, run
 from tests.support.smtp_server import Script
 
 from .api import NODE, icinga_api, taken
-from .support import Site, counts, hosts, site
+from .support import Site, counts, hosts, own_seconds, site
 
 SERVICE = "mail!smtp-border {domain}"
 
@@ -37,7 +44,7 @@ def test_each_domain_feeds_its_service_on_one_connection(border: Site, tmp_path:
         result = border.sweep(tmp_path / "list", *api.options(), "-v")
     assert result.state == OK
     assert re.fullmatch(
-        r"SMTP_BORDER OK - 10 domains in \d s: 5 OK, 5 CRITICAL; all submitted", result.status
+        r"SMTP_BORDER OK - 10 domains in \d+ s: 5 OK, 5 CRITICAL; all submitted", result.status
     )
     assert counts(result) == {"domains": 10, "ok": 5, "critical": 5}
     assert len(api.connections) == 1
@@ -66,6 +73,25 @@ def test_a_service_is_fed_what_its_own_check_would_say(border: Site, tmp_path: P
     assert [label.partition("=")[0] for label in fed["performance_data"]] == list(single.perfdata)
     assert fed["performance_data"][0].endswith("s;20;;0")
     assert fed["execution_start"] <= fed["execution_end"]
+
+
+def test_an_answer_in_two_segments_costs_no_delay(border: Site, tmp_path: Path) -> None:
+    """As this server sends it: it would wait 40 ms for our acknowledgement in between."""
+    list_ = tmp_path / "list"
+    list_.write_text("".join(f"user@d0.example --domain n{n}.d0.example\n" for n in range(100)))
+    asked: list[float] = []
+
+    def note(number: int, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        asked.append(time.monotonic())
+        return taken(number, body)
+
+    with icinga_api(tmp_path, note) as api:
+        options = ("-H", "127.0.0.1", "--file", str(list_), *api.options())
+        result = run(*border.options, *options, seconds=60)
+    assert counts(result)["domains"] == len(api.results) == 100
+    # Linux delays nothing at the beginning of a connection; a busy machine does so now and then.
+    gaps = sorted(later - sooner for sooner, later in zip(asked, asked[1:]))
+    assert gaps[len(gaps) // 3] < 0.035
 
 
 def _timeless(lines: list[str]) -> list[str]:
@@ -161,10 +187,56 @@ def test_an_api_that_says_nothing_is_not_waited_for(tmp_path: Path) -> None:
         with icinga_api(tmp_path) as api:
             options = list(api.options())
         options[1] = f"https://{NODE}:{silent.getsockname()[1]}"
-        result = small.sweep(tmp_path / "list", *options, "-t", "1")
+        result = small.sweep(tmp_path / "list", *options, "-t", "2")
     assert result.state == UNKNOWN
-    assert "[submit-failed]" in result.status
-    assert result.seconds < 6
+    assert " cannot be reached: no answer in time [submit-failed]" in result.status
+    assert own_seconds(result) < 2 + 1
+
+
+def slowly(number: int, body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+    """Icinga takes a result, and then no more."""
+    return taken(number, body) if number == 1 else threading.Event().wait(8) and None
+
+
+def test_an_api_that_answers_no_more_ends_with_the_run(border: Site, tmp_path: Path) -> None:
+    with icinga_api(tmp_path, slowly) as api:
+        result = border.sweep(tmp_path / "list", *api.options(), "-t", "3")
+    assert result.state == UNKNOWN
+    assert "; 1 submitted -- Icinga's API at " in result.status
+    assert result.status.endswith(" cannot be reached: no answer in time [submit-failed]")
+    assert own_seconds(result) < 3 + 1
+
+
+def failing(number: int, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Icinga, or a proxy before it, fails for everything."""
+    return 500, {"error": 500.0, "status": "Internal <error>"}
+
+
+def test_an_api_that_fails_is_unusable_and_not_asked_for_each_domain(
+    border: Site, tmp_path: Path
+) -> None:
+    with icinga_api(tmp_path, failing) as api:
+        result = border.sweep(tmp_path / "list", *api.options())
+    assert result.state == UNKNOWN
+    assert " fails: 500 Internal error [submit-failed]" in result.status
+    assert len(api.requests) < 10
+
+
+def broken(number: int, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Icinga cannot take one result, the fourth."""
+    words = {"results": [{"code": 500.0, "status": "Attribute is wrong."}]}
+    return (500, words) if number == 4 else taken(number, body)
+
+
+def test_a_result_that_icinga_cannot_take_is_that_of_one_domain(
+    border: Site, tmp_path: Path
+) -> None:
+    with icinga_api(tmp_path, broken) as api:
+        result = border.sweep(tmp_path / "list", *api.options())
+    assert result.state == WARNING
+    assert "; 9 submitted -- d" in result.status
+    assert "not taken (500 Attribute is wrong.) [results-refused]" in result.status
+    assert len(api.requests) == 10
 
 
 @pytest.mark.parametrize(
@@ -234,6 +306,29 @@ def test_a_certificate_that_is_not_there_is_named(border: Site, tmp_path: Path) 
     assert result.state == UNKNOWN
     assert "node.crt cannot be used: no such file or directory" in result.status
     assert len(border.server.sessions) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "octets", "words"),
+    [
+        ("ca.crt", b"no certificate", "no certificate or crl found"),
+        ("node.key", None, "node.key cannot be used: it needs a pass phrase"),
+    ],
+)
+def test_a_file_of_tls_that_cannot_be_used_is_told_in_words(
+    border: Site, tmp_path: Path, name: str, octets: bytes | None, words: str
+) -> None:
+    """OpenSSL's places in Python are nobody's help, and it must not ask at the terminal."""
+    with icinga_api(tmp_path) as api:
+        key = load_pem_private_key((tmp_path / "node.key").read_bytes(), None)
+        locked = key.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+        )
+        (tmp_path / name).write_bytes(octets or locked)
+        result = border.sweep(tmp_path / "list", *api.options())
+    assert result.state == UNKNOWN
+    assert counts(result)["unvisited"] == 10
+    assert f"{words} [submit-failed]" in result.status
 
 
 def test_without_any_connection_nothing_is_submitted(tmp_path: Path) -> None:
@@ -313,7 +408,7 @@ def test_a_pipe_that_nobody_reads_does_not_hang(border: Site, tmp_path: Path) ->
     result = border.sweep(tmp_path / "list", "--submit", str(pipe), "--service", SERVICE)
     assert result.state == UNKNOWN
     assert "nagios.cmd cannot be written: nobody reads it [submit-failed]" in result.status
-    assert result.seconds < 3
+    assert own_seconds(result) < 3
     assert len(border.server.sessions) == before
 
 
@@ -325,13 +420,13 @@ def test_a_full_pipe_does_not_hang(tmp_path: Path) -> None:
         while True:
             os.write(descriptor, b"x" * 4096)
     with site(2, hosts(1, Script())) as small:
-        options = ("--submit", str(pipe), "--service", SERVICE, "-t", "2")
+        options = ("--submit", str(pipe), "--service", SERVICE, "-t", "3")
         result = small.sweep(tmp_path / "list", *options)
     os.close(descriptor)
     assert result.state == UNKNOWN
-    assert "[submit-failed]" in result.status
+    assert "nagios.cmd is full, and nobody reads it [submit-failed]" in result.status
     assert counts(result)["unsubmitted"] == 2
-    assert result.seconds < 7
+    assert own_seconds(result) < 3 + 1
 
 
 def test_a_file_is_no_pipe(border: Site, tmp_path: Path) -> None:
@@ -351,7 +446,7 @@ def test_standard_output_gets_commands_and_standard_error_the_line(
     assert len(result.lines) == 10
     assert all(COMMAND.fullmatch(line) for line in result.lines)
     assert re.match(
-        r"SMTP_BORDER OK - 10 domains in \d s: 5 OK, .*all submitted \| time=", (result.stderr)
+        r"SMTP_BORDER OK - 10 domains in \d+ s: 5 OK, .*all submitted \| time=", result.stderr
     )
 
 

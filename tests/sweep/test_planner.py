@@ -220,6 +220,25 @@ def test_a_probe_of_the_address_is_asked_until_it_could_be() -> None:
     assert made.tasks[0].visits[ADDRESS].probed == (answered,)
 
 
+def test_a_probe_that_three_domains_could_not_ask_is_asked_no_more() -> None:
+    made = planner(5, also=("relay-forms",))
+    untested = Probed("relay_forms", untested="the valid user was refused")
+    for _ in range(2):
+        (visit,) = begun(made)
+        assert end(made, visit, probed=(untested,)) == []
+    (visit,) = begun(made)
+    assert sorted(end(made, visit, probed=(untested,))) == [0, 1, 2]
+    assert {one.known.probed for one in begun(made)} == {(untested,)}
+
+
+def test_a_probe_that_visits_nobody_leaves_no_visit_to_make() -> None:
+    made = Planner(4)
+    hosts = (MailHost("mx.example.org", 10, (ADDRESS,)),)
+    found = MailDomain(SETTINGS.domain, Publication.MX, hosts)
+    assert made.add(0, SETTINGS._replace(only=("tlsrpt",)), Published(found, hosts))
+    assert made.next() is None
+
+
 def test_a_look_needs_room_at_every_address() -> None:
     made = planner(2, ADDRESS, "192.0.2.2", per_host=1)
     one, other = begun(made)

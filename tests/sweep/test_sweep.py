@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -12,10 +14,20 @@ import pytest
 import trustme
 
 from tests.support.certificates import server_context
+from tests.support.nameserver import NameServer
+from tests.support.nameserver import silent as silent_nameserver
 from tests.support.plugin import CRITICAL, MODULE, OK, UNKNOWN, WARNING, run
-from tests.support.smtp_server import Script, after, hang, in_turn, start_tls, unanswered_port
+from tests.support.smtp_server import (
+    Script,
+    Session,
+    after,
+    hang,
+    in_turn,
+    start_tls,
+    unanswered_port,
+)
 
-from .support import Gauge, counts, hosts, in_turn_at_most, site
+from .support import Gauge, counts, hosts, in_turn_at_most, own_seconds, silent_until, site
 
 SOON = after(0.02, Script().greeting)  # so that one visit too many would be seen
 
@@ -45,14 +57,15 @@ def test_connections_to_one_address(tmp_path: Path, option: str, most: int) -> N
     assert gauge.most == {"127.0.0.1": most}
 
 
-def test_connections_in_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [1, 2])
+def test_connections_in_all(tmp_path: Path, most: int) -> None:
     gauge = Gauge()
     with site(40, hosts(5, gauge.script(Script(greeting=SOON)))) as border:
-        result = border.sweep(tmp_path / "list", "--connections", "2")
+        result = border.sweep(tmp_path / "list", "--connections", str(most))
         sessions = border.server.sessions
     assert counts(result) == {"domains": 40, "ok": 40}
     assert len(sessions) == 40
-    assert max(gauge.most.values()) <= 2
+    assert max(gauge.most.values()) <= most
 
 
 def test_many_names_of_one_address_are_one_host(tmp_path: Path) -> None:
@@ -149,25 +162,68 @@ def test_a_host_that_refuses_connections_is_that_of_every_domain(tmp_path: Path)
 
 
 def test_a_silent_host_costs_its_own_domains_alone(tmp_path: Path) -> None:
+    over = threading.Event()
+    silent = Script(greeting=silent_until(over.is_set))
+    in_turn_ = itertools.count(1)
+
+    def quit_(session: Session) -> None:
+        session.say("221 2.0.0 Bye")
+        if next(in_turn_) == 20:
+            over.set()
+
+    with site(40, {"127.0.0.1": Script(quit=quit_), "127.0.0.2": silent}) as border:
+        result = border.sweep(tmp_path / "list", seconds=60)
+    assert over.is_set()
+    assert counts(result) == {"domains": 40, "ok": 20, "critical": 20}
+    assert " -- 20 domains: mx2.test [127.0.0.2] hangs up" in result.status
+
+
+def test_a_silent_host_has_the_time_that_is_left(tmp_path: Path) -> None:
     with site(40, {"127.0.0.1": Script(), "127.0.0.2": Script(greeting=hang)}) as border:
         result = border.sweep(tmp_path / "list", "-t", "2.5")
         silent = len(border.server.sessions_at("127.0.0.2"))
     assert silent <= 2
-    assert result.seconds < 5
+    assert own_seconds(result) < 2.5 + 1
     found = counts(result)
-    assert found["ok"] == 20
-    assert found.get("critical", 0) + found.get("unvisited", 0) == 20
+    assert found.get("critical", 0) + found.get("unvisited", 0) >= 20
+
+
+def test_a_silent_nameserver_costs_its_own_domain_alone(tmp_path: Path) -> None:
+    with site(6, hosts(1, Script())) as border:
+        zone = "\n".join(f"{name}. MX 10 mx1.test." for name in border.names)
+        lies = {"d1.example.": silent_nameserver}
+        with NameServer(f"{zone}\nmx1.test. A 127.0.0.1", lies) as nameserver:
+            slow = border._replace(nameserver=nameserver)
+            result = slow.sweep(tmp_path / "list", "-t", "9")
+    assert result.state == CRITICAL
+    assert counts(result) == {"domains": 6, "ok": 5, "critical": 1}
+    assert " -- d1.example: MX lookup fails, our resolver 127.0.0.1 gives no answer" in (
+        result.status
+    )
+
+
+def test_what_there_was_no_time_to_ask_for_is_not_visited(tmp_path: Path) -> None:
+    """A silence of too little time is nobody's fault."""
+    with site(6, hosts(1, Script())) as border:
+        zone = "\n".join(f"{name}. MX 10 mx1.test." for name in border.names)
+        lies = {"mx1.test.": silent_nameserver}
+        with NameServer(zone, lies) as nameserver:
+            slow = border._replace(nameserver=nameserver)
+            result = slow.sweep(tmp_path / "list", "-t", "1")
+    assert counts(result) == {"domains": 6, "unvisited": 6}
+    assert "dns-failed" not in result.stdout
 
 
 def test_what_is_not_visited_in_time_is_told(tmp_path: Path) -> None:
     slow = Script(greeting=after(0.2, Script().greeting))
     with site(40, hosts(1, slow)) as border:
-        result = border.sweep(tmp_path / "list", "-t", "1", "--connections-per-host", "1")
+        options = ("-H", "127.0.0.1", "-t", "1", "--connections-per-host", "1")
+        result = border.sweep(tmp_path / "list", *options)
     found = counts(result)
     assert result.state in (WARNING, CRITICAL)
     assert found["unvisited"] >= 30
     assert "[domains-unvisited]" in result.status
-    assert result.seconds < 3
+    assert own_seconds(result) < 1 + 1
 
 
 def test_no_connection_at_all_is_a_matter_of_this_host(tmp_path: Path) -> None:
@@ -192,8 +248,7 @@ def test_a_further_probe_of_the_address_is_asked_once(tmp_path: Path) -> None:
         before = len(border.server.sessions)
         result = border.sweep(tmp_path / "list", "--also", "relay-forms,null-sender")
         sessions = border.server.sessions[before:]
-    assert counts(alone) == {"domains": 20, "ok": 20}
-    assert counts(result)["domains"] == 20
+    assert counts(alone) == counts(result) == {"domains": 20, "ok": 20}
     forms = {session.address for session in sessions if session.verbs.count("rcpt_relay") > 1}
     assert forms == {"127.0.0.1", "127.0.0.2"}
     null = [line for one in sessions for line in one.commands if line.startswith("MAIL FROM:<>")]
@@ -204,8 +259,45 @@ def test_a_sweep_of_a_probe_of_the_address_alone_visits_each_once(tmp_path: Path
     with site(10, hosts(1, Script())) as border:
         result = border.sweep(tmp_path / "list", "--only", "relay-forms", "-vv")
         conversations = border.asked("rcpt_valid")
-    assert counts(result)["domains"] == 10
+    assert counts(result) == {"domains": 10, "ok": 10}
     assert conversations == 1
+    assert result.stdout.count("refuses 18 spellings of a foreign recipient and 5 senders") == 10
+
+
+def test_a_form_that_one_domain_found_to_relay_stands_in_every_domain(tmp_path: Path) -> None:
+    """A control of his own stands behind it, whatever the other domains' unknown users get."""
+
+    def relay(session: Session) -> None:
+        form = "@d0.example:" in session.commands[-1]
+        session.say("250 2.1.5 Ok" if form else "554 5.7.1 Relay access denied")
+
+    with site(5, hosts(1, Script(rcpt_relay=relay))) as border:
+        result = border.sweep(tmp_path / "list", "--only", "relay-forms")
+    assert result.state == CRITICAL
+    assert counts(result) == {"domains": 5, "critical": 5}
+    assert " -- 5 domains: mx1.test [127.0.0.1] accepts relaying to @d0.example:test@" in (
+        result.status
+    )
+
+
+def test_dane_is_asked_once_for_a_host(tmp_path: Path) -> None:
+    with site(12, hosts(2, Script())) as border:
+        zone = "\n".join(
+            f"{name}. MX 10 mx{n % 2 + 1}.test." for n, name in enumerate(border.names)
+        )
+        for n in (1, 2):
+            zone += f"\nmx{n}.test. A 127.0.0.{n}"
+            zone += f"\n_{border.server.port}._tcp.mx{n}.test. TLSA 3 1 1 {'ab' * 32}"
+        zone += "\n. SOA a.root-servers.net. nstld.verisign-grs.com. 1 1800 900 604800 86400"
+        with NameServer(zone, unsigned=()) as nameserver:
+            signed = border._replace(nameserver=nameserver)
+            result = signed.sweep(tmp_path / "list", "--only", "dane")
+    assert counts(result) == {"domains": 12, "critical": 12}
+    assert " -- 6 domains: mx1.test [127.0.0.1] has TLSA records and no TLS" in result.status
+    asked = nameserver.questions
+    assert asked.count(". SOA") == 1
+    assert len([one for one in asked if one.endswith(" TLSA")]) == 2
+    assert len(border.server.sessions) == 2
 
 
 def test_a_lost_domain_does_not_silence_the_others(tmp_path: Path) -> None:
@@ -230,17 +322,19 @@ def test_sigterm_ends_within_a_second_with_the_counts(tmp_path: Path) -> None:
         until = time.monotonic() + 10
         while border.asked("QUIT") < 5 and time.monotonic() < until:
             time.sleep(0.05)
-        time.sleep(0.1)
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=5)
         took = time.monotonic() - began
     assert process.returncode == UNKNOWN
     assert took < 1
-    assert re.match(
-        r"SMTP_BORDER UNKNOWN - ended by SIGTERM: 10 domains: 5 OK, 5 not visited \| ", said
+    told = re.match(
+        r"SMTP_BORDER UNKNOWN - ended by SIGTERM: 10 domains: (\d) OK, (\d+) not visited \| ", said
     )
-    assert " domains=10;;;0 ok=5;;;0 " in said
+    assert told
+    assert int(told[1]) <= 5  # whose end the plugin may not have seen yet
+    assert int(told[1]) + int(told[2]) == 10
+    assert f" domains=10;;;0 ok={told[1]};;;0 " in said
     assert said.count("\n") == 1
 
 
@@ -252,7 +346,7 @@ def test_a_port_that_never_answers_ends_in_time(tmp_path: Path) -> None:
         result = run(*options, "--file", str(list_), "-t", "1.5")
     assert result.state == UNKNOWN
     assert "[nothing-reached]" in result.status
-    assert result.seconds < 4
+    assert own_seconds(result) < 1.5 + 1
 
 
 def test_a_block_list_is_asked_once_for_an_address(tmp_path: Path) -> None:

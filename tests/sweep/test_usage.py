@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.plugin import UNKNOWN, assert_clean, run
+from tests.support.plugin import MODULE, UNKNOWN, assert_clean, run
 from tests.support.smtp_server import Script
 
 from .support import counts, hosts, site
@@ -46,6 +48,7 @@ USERS = ("user@a.example", "user@b.example")
         (("--file", "list", "--submit", "https://h:99999", "--service", "h!{domain}"), "65535"),
         (("--file", "list", "--icinga-ca", "x"), "--icinga-"),
         (("--file", ""), "--file"),
+        (("--file", "list", "--file=list"), "give --file once"),
     ],
 )
 def test_a_contradiction_is_one_line(
@@ -104,6 +107,23 @@ def test_a_list_that_cannot_be_read(name: str, words: str, tmp_path: Path) -> No
     assert result.seconds < 5
 
 
+@pytest.mark.parametrize("name", ["fifo", "-"])
+def test_a_list_whose_end_does_not_come_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    """Nobody writes to the FIFO, and whoever writes to standard input stays silent."""
+    os.mkfifo(tmp_path / "fifo")
+    silent, writer = os.pipe()
+    list_ = "-" if name == "-" else str(tmp_path / name)
+    command = (*MODULE, *NOBODY, "-t", "1", "--file", list_)
+    process = subprocess.Popen(command, stdin=silent, stdout=subprocess.PIPE, text=True)
+    said, _ = process.communicate(timeout=8)  # the backstop rings after 11 s
+    os.close(silent)
+    os.close(writer)
+    assert process.returncode == UNKNOWN
+    assert re.fullmatch(
+        r"SMTP_BORDER UNKNOWN - --file \S+ cannot be read: its end did not come within 1 s\n", said
+    )
+
+
 def test_garbage_is_bounded(tmp_path: Path) -> None:
     list_ = tmp_path / "list"
     list_.write_bytes(os.urandom(4 * 1024 * 1024).translate(_GARBAGE))
@@ -124,21 +144,20 @@ def test_bad_lines_are_a_warning_and_the_others_are_swept(tmp_path: Path) -> Non
         result = run(*border.options, "--file", str(list_), "-v")
     assert result.state == 1
     assert counts(result) == {"domains": 2, "ok": 2}
-    assert f" -- {list_}:3, {list_}:4, {list_}:6: not a domain name [list-line]" in result.status
+    where = f"{list_}:3, {list_}:4, {list_}:6"
+    assert f" -- {where}: the first one: not a domain name [list-line]" in result.status
+    assert f"{list_}:4: a line may hold ADDRESS, " in result.lines[2]
     assert len(result.lines) == 4
 
 
 def test_standard_input_is_a_list(tmp_path: Path) -> None:
     with site(3, hosts(1, Script())) as border:
         command = ("sh", "-c", 'printf "user@d0.example\\nuser@d2.example\\n" | "$@"', "sh")
-        from tests.support.plugin import MODULE
-
         result = run(*border.options, "--file", "-", command=(*command, *MODULE))
     assert counts(result) == {"domains": 2, "ok": 2}
 
 
 def test_a_single_check_imports_nothing_of_the_sweep() -> None:
-    import subprocess
     import sys
 
     from tests.support.plugin import CHECKOUT, VALID_USER

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from check_smtp_border.border.facts import MailHost, Survey
-from check_smtp_border.names import canonical_address, family_of
+from check_smtp_border.names import Family, canonical_address, family_of
 from check_smtp_border.probes.dane.border import shown
 from check_smtp_border.probes.dane.facts import Dane, Host, Published, Shown
 from check_smtp_border.probes.dane.judge import judge
@@ -81,11 +81,13 @@ def _hosts(lookup: Lookup, net: Net, named: Sequence[MailHost]) -> list[Host]:
     """Each name at each of its addresses, with what DNS says of it."""
     family = net.settings.family
     addresses = {host: tuple(filter(family.includes, host.addresses)) for host in named}
-    answers = net.shared(
-        lambda net, host: published(lookup, net, host, families_of(addresses[host])),
-        named,
-        no_outcome,
-    )
+
+    def ask(net: Net, host: MailHost) -> dict[Family, Published]:
+        families = families_of(addresses[host])
+        key = ("dane", host.name, families)
+        return net.once(key, lambda: published(lookup, net, host, families))
+
+    answers = net.shared(ask, named, no_outcome)
     found = []
     for host, answer in zip(named, answers):
         nothing = Published(host.name, untested="no time was left to ask DNS")

@@ -30,8 +30,16 @@ def ask_domain(lookup: Lookup, net: Net, domain: str) -> tuple[str, Records | No
     Returns why the resolver is of no use, in words, and what it said of the MX.
     """
     questions = [(".", "SOA"), (domain, "MX")] if domain else [(".", "SOA")]
+
+    def ask(question: tuple[str, str]) -> Records:
+        return lookup.records(*question, net.deadline, dnssec=True)
+
     root, *rest = net.side_by_side(
-        lambda question: lookup.records(*question, net.deadline, dnssec=True),
+        lambda question: (
+            net.once(("dane", ".", "SOA"), lambda: ask(question))
+            if question == questions[0]
+            else ask(question)
+        ),
         questions,
         no_outcome,
     )

@@ -39,10 +39,18 @@ FINDINGS = {
 
 
 class Tried(NamedTuple):
-    """What came of the forms, and of the controls behind the accepted ones."""
+    """What came of the forms, and of the controls behind the accepted ones.
+
+    A run for many domains asks for one of an address; what it showed stands for all of them.
+    asker: the Settings of that one. spelled: the forms as they were asked for it.
+    unknown: what its unknown user got.
+    """
 
     forms: Asked
     controls: Asked
+    asker: Settings
+    spelled: tuple[Form, ...] = ()
+    unknown: Reply | None = None
 
 
 class Outcome(enum.Enum):
@@ -57,14 +65,15 @@ class Outcome(enum.Enum):
 def talk(dial: Dial, seen: Visit, settings: Settings) -> Sequence[Tried]:
     """Ask all forms, then the controls that are needed; a good border is asked no control."""
     if _plain_form_accepted(seen):
-        return [Tried(Asked({}), Asked({}))]
+        return [Tried(Asked({}), Asked({}), settings)]
     tried = forms(seen, settings)
     asked = dial.ask([form.question for form in tried])
     accepted = [form for form in tried if _completed(asked.answers.get(form.question))]
     known = Question(settings.sender, settings.unknown_user)  # asked in the conversation
     needed = [control(one.domain, settings) for one in accepted if one.domain is not None]
     needed = [question for question in dict.fromkeys(needed) if question != known]
-    return [Tried(asked, dial.ask(needed) if needed else Asked({}))]
+    controls = dial.ask(needed) if needed else Asked({})
+    return [Tried(asked, controls, settings, tried, seen.replies.get(Recipient.UNKNOWN))]
 
 
 def judge(fact: Tried, seen: Visit, settings: Settings) -> Iterator[Verdict]:
@@ -72,8 +81,8 @@ def judge(fact: Tried, seen: Visit, settings: Settings) -> Iterator[Verdict]:
     if _plain_form_accepted(seen):
         yield from _open_relay(seen, settings)
         return
-    tried = forms(seen, settings)
-    outcomes = {form: _outcome(form, fact, seen, settings) for form in tried}
+    tried = fact.spelled
+    outcomes = {form: _outcome(form, fact) for form in tried}
     by = {kind: [form for form in tried if outcomes[form] is kind] for kind in Outcome}
     details = tuple(f"{form.name}: {_said(form, fact)}" for form in tried)
     if by[Outcome.RELAYED]:
@@ -107,15 +116,15 @@ def _open_relay(seen: Visit, settings: Settings) -> Iterator[Verdict]:
         yield untested("relay-forms", seen.place, cause, settings)
 
 
-def _outcome(form: Form, fact: Tried, seen: Visit, settings: Settings) -> Outcome:
+def _outcome(form: Form, fact: Tried) -> Outcome:
     answer = fact.forms.answers.get(form.question)
     if not answer:
         return Outcome.OPEN
     if not _completed(answer):
-        return Outcome.REFUSED if _refuses(form, answer, settings) else Outcome.OPEN
+        return Outcome.REFUSED if _refuses(form, answer, fact.asker) else Outcome.OPEN
     if form.domain is None:
         return Outcome.RELAYED
-    reply = _controlling(form.domain, fact, seen, settings)
+    reply = _controlling(form.domain, fact)
     if reply is None:
         return Outcome.OPEN
     if reply.completed:
@@ -123,11 +132,11 @@ def _outcome(form: Form, fact: Tried, seen: Visit, settings: Settings) -> Outcom
     return Outcome.RELAYED if _of_the_recipient(reply, reason_of(reply)) else Outcome.OPEN
 
 
-def _controlling(domain: str, fact: Tried, seen: Visit, settings: Settings) -> Reply | None:
+def _controlling(domain: str, fact: Tried) -> Reply | None:
     """What the unknown user of that domain part got, None where he got no answer."""
-    question = control(domain, settings)
-    if question.recipient == settings.unknown_user:
-        return seen.replies.get(Recipient.UNKNOWN)
+    question = control(domain, fact.asker)
+    if question.recipient == fact.asker.unknown_user:
+        return fact.unknown
     known = fact.controls.answers.get(question)
     return known.reply if known and not known.at_mail else None
 
@@ -167,8 +176,8 @@ def _left_open(
     if not quote:
         quote = f"{form.name} got {_said(form, fact)}"
         if form.domain is not None and _completed(fact.forms.answers.get(form.question)):
-            compared = control(form.domain, settings).recipient
-            reply = _controlling(form.domain, fact, seen, settings)
+            compared = control(form.domain, fact.asker).recipient
+            reply = _controlling(form.domain, fact)
             quote = f"{compared} got {reply or 'no answer'}, and {form.name} was accepted"
     remarks = tuple(filter(None, (fact.forms.late or fact.controls.late,)))
     finding = "relay-forms-inconclusive"
