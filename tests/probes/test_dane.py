@@ -625,6 +625,18 @@ def test_one_address_is_never_called_twice_at_once() -> None:
     [
         ({". SOA": servfail}, (), "dane-untested", "says SERVFAIL (to . SOA)"),
         ({}, None, "dane-untested", "our resolver 127.0.0.1 does not validate"),
+        (
+            {"example.com. MX": servfail},
+            (),
+            "dane-untested",
+            "our resolver 127.0.0.1 says SERVFAIL (to example.com MX)",
+        ),
+        (
+            {"mx1.example.com. A": servfail},
+            (),
+            "dane-untested",
+            "mx1.example.com cannot be looked up: our resolver 127.0.0.1 says SERVFAIL",
+        ),
         ({"TLSA": servfail}, (), "dane-lookup-failed", "our resolver 127.0.0.1 says SERVFAIL"),
         ({"TLSA": silent}, (), "dane-lookup-failed", "our resolver 127.0.0.1 gives no answer"),
     ],

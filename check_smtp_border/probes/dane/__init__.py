@@ -63,7 +63,7 @@ def look(survey: Survey, net: Net, settings: Settings) -> Sequence[Dane]:
         if host not in named
     ]
     if not named:
-        return [Dane("" if unnamed else "there is no host to ask", hosts=tuple(unnamed))]
+        return [Dane("" if unnamed else _why_no_host(survey), hosts=tuple(unnamed))]
     if isinstance(lookup, str):
         return [Dane(lookup)]
     domain = "" if settings.hostnames else settings.domain
@@ -75,6 +75,13 @@ def look(survey: Survey, net: Net, settings: Settings) -> Sequence[Dane]:
     references = (domain, mx.canonical_name) if mx and secure else ()
     unsigned = mx is not None and not secure
     return [Dane("", unsigned, references, (*unnamed, *_shown(net, survey, found)))]
+
+
+def _why_no_host(survey: Survey) -> str:
+    domain = survey.domain
+    if domain and domain.detail:
+        return f"{domain.detail} (to {domain.name} MX)"
+    return "there is no host to ask"
 
 
 def _hosts(lookup: Lookup, net: Net, named: Sequence[MailHost]) -> list[Host]:
