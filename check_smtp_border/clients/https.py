@@ -115,7 +115,12 @@ class _Reader:
         while not (end := _ENDS_OF_LINES.search(self._pending)):
             if len(self._pending) > _MAX_HEAD_OCTETS:
                 raise Refused(f"answers with more than {_MAX_HEAD_OCTETS // 1024} KiB of headers")
-            self._more()
+            try:
+                self._more()
+            except ConnectionLost:
+                if self._pending:
+                    _parsed(self._pending)  # says what it is where it is no HTTP
+                raise
         head = self._pending[: end.start()]
         self._pending = self._pending[end.end() :]
         return _parsed(head)
@@ -198,7 +203,8 @@ def _demand_text(head: _Head) -> None:
     if not kinds:
         raise Refused("answers without a Content-Type, not with text/plain")
     if any(kind.partition(";")[0].strip(" \t").lower() != "text/plain" for kind in kinds):
-        raise Refused(f"answers with {printable(', '.join(kinds), 60)}, not with text/plain")
+        kind = printable(", ".join(kinds), 60) or "an empty Content-Type"
+        raise Refused(f"answers with {kind}, not with text/plain")
     if "content-encoding" in head.fields:
         coding = printable(", ".join(head.fields["content-encoding"]), 40)
         raise Refused(f"answers with the Content-Encoding {coding}")
