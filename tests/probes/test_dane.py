@@ -228,7 +228,9 @@ def test_a_bare_key_is_one_whose_certificate_is_not_sent(
         (["a.example.net", "mx1.example.com"], True),
         (["*.example.com"], True),
         (["example.com"], True),
-        (["*.com"], True),  # for example.com itself
+        (["*.com"], False),  # though it would be for example.com itself
+        (["mx1.example.com."], False),
+        (["*.example.com."], False),
         (["mx*.example.com"], False),
         (["*"], False),
         (["*.mx1.example.com"], False),

@@ -51,10 +51,11 @@ def bare_keys(records: Sequence[Tlsa], chain: Sequence[bytes]) -> tuple[bytes, .
 
 
 def is_named(names: Sequence[str], references: Sequence[str]) -> bool:
-    """Whether one of the certificate's names is one of ours; `*` is a whole first label."""
+    """Whether one of the certificate's names is one of ours.
+
+    `*` is a whole first label, with two more behind it: OpenSSL takes no `*.com` either.
+    """
     known = {reference.lower() for reference in references}
-    parents = {reference.partition(".")[2] for reference in known} - {""}
-    return any(
-        name in known or (name.startswith("*.") and name[2:] in parents)
-        for name in (name.lower().rstrip(".") for name in names)
-    )
+    parents = {reference.partition(".")[2] for reference in known}
+    wide = {f"*.{parent}" for parent in parents if "." in parent}
+    return any(name.lower() in known | wide for name in names)
