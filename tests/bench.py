@@ -7,6 +7,7 @@ user and system time of whole processes. The exit code is 1 where a limit does n
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -15,20 +16,25 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from check_smtp_border.probes import CATALOGUE, PER_ADDRESS
 from tests.real import machine
 from tests.real.border import ZONE
 from tests.real.certificates import make_certificates
 from tests.real.postfix import postfix
+from tests.support.chains import make
+from tests.support.https_server import HttpsServer, alone, text
 from tests.support.nameserver import NameServer
 from tests.support.plugin import CHECKOUT, CRITICAL, MODULE, OK, VALID_USER
-from tests.support.smtp_server import Action, Script, SmtpServer, after, flood
+from tests.support.smtp_server import Action, Script, SmtpServer, after, flood, start_tls
 
 LIBRARIES = ("nagiosplugin", "dnspython")
 RUNS = 25
@@ -43,6 +49,7 @@ MOST_SECONDS_OF_MANY = SLOW_SECONDS + 1  # to start, on a busy machine
 MOST_MEBIBYTES = 40
 MOST_MEBIBYTES_FLOODED = 60
 MOST_MEBIBYTES_OF_DIALOGUES = 100
+MOST_MILLISECONDS_OF_A_PROBE = 60  # of CPU, beyond the run without it
 MOST_SECONDS_OF_PROBES = {"relay-forms": 5.0, "all together": 60.0}
 HUNDREDS = tuple(f"127.0.{number // 128 + 1}.{number % 128 + 1}" for number in range(256))
 # A refusal at the bounds of what is read, for everybody.
@@ -127,6 +134,7 @@ def main() -> int:
     visit_many(limits)
     meet_floods(limits)
     refuse_by_hundreds(limits)
+    alone(lambda: look_up(limits))
     probe(limits)
     return int(limits.broken > 0)
 
@@ -218,6 +226,61 @@ def refuse_by_hundreds(limits: Limits) -> None:
         show(f"a check of 256 addresses, {' '.join(options)}", cost)
         limits.hold("wall time", cost.wall_seconds, 6, "s")
         limits.hold("memory", cost.mebibytes, most, "MiB")
+
+
+def look_up(limits: Limits) -> None:
+    """What each probe that asks DNS takes beside a check without it, on a healthy border."""
+    if os.geteuid() != 0:
+        print("no port 443 for a policy: run as root")
+        limits.broken += os.environ.get("CI") == "true"
+        return
+    name, root = "mx1.example.com", make("root", authority=True)
+    leaf = make(name, [name, "mta-sts.example.com"], issuer=root)
+    lists = [f"list{number}.example" for number in range(5)]
+    relays = [f"198.51.100.{number}" for number in range(16)]
+    options = {
+        "dane, 3 1 1": ("--also", "dane"),
+        "dane, 2 1 0 of a root that is not sent": ("--also", "dane"),
+        "mta-sts": ("--also", "mta-sts"),
+        "tlsrpt": ("--also", "tlsrpt"),
+        "dnsbl, 5 lists and 16 addresses": (
+            *(word for one in lists for word in ("--dnsbl-warning", one)),
+            *(word for one in relays for word in ("--dnsbl-address", one)),
+        ),
+    }
+    digest = hashlib.sha256(leaf.key_der).hexdigest()
+    records = {"3 1 1": f"3 1 1 {digest}", "2 1 0": f"2 1 0 {root.key_der.hex()}"}
+    zone = "\n".join(
+        [
+            f"example.com. MX 10 {name}.\n{name}. A 127.0.0.2",
+            "mta-sts.example.com. A 127.0.0.1",
+            '_mta-sts.example.com. TXT "v=STSv1; id=1"',
+            '_smtp._tls.example.com. TXT "v=TLSRPTv1; rua=mailto:tls@example.com"',
+            *(f"2.0.0.127.{one}. A 127.0.0.2" for one in lists),
+        ]
+    )
+    policy = text(f"version: STSv1\nmode: enforce\nmax_age: 604800\nmx: {name}\n".encode())
+    context = leaf.context([leaf])
+    with contextlib.ExitStack() as stack:
+        file = Path(stack.enter_context(tempfile.TemporaryDirectory()), "root.pem")
+        file.write_bytes(root.certificate.public_bytes(Encoding.PEM))
+        os.environ["SSL_CERT_FILE"] = str(file)
+        stack.callback(os.environ.pop, "SSL_CERT_FILE")
+        stack.enter_context(HttpsServer(policy, context))
+        server = stack.enter_context(SmtpServer({"127.0.0.2": Script(starttls=start_tls(context))}))
+        owner = f"_{server.port}._tcp.{name}. TLSA"
+        without = stack.enter_context(NameServer(zone, unsigned=()))
+        for what, asked in options.items():
+            record = records.get(what.partition(", ")[2][:5], "")
+            more = f"\n{owner} {record}" if record else ""
+            nameserver = stack.enter_context(NameServer(zone + more, unsigned=()))
+            plain = Subject("a check", (check(server, without),), probes=PROBES)
+            probed = Subject(what, ((*check(server, nameserver), *asked),), probes=PROBES)
+            costs = measure_in_turn((plain, probed), server)
+            beyond = (costs[probed].cpu_seconds - costs[plain].cpu_seconds) * 1000
+            limits.hold(f"CPU beyond, {what}", beyond, MOST_MILLISECONDS_OF_A_PROBE, "ms")
+            most = MOST_MEBIBYTES_FLOODED
+            limits.hold(f"memory, {what}", costs[probed].mebibytes, most, "MiB")
 
 
 def probe(limits: Limits) -> None:
