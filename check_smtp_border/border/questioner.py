@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from check_smtp_border.border.net import Net
 
 _PATIENCE_SECONDS = 10.0  # with one question; resolvers give up on dead nameservers earlier
+_SHARE = 3 / 4  # of the time left, for all questions; behind them the root is asked for
 
 
 class Questioner:
@@ -23,13 +24,15 @@ class Questioner:
 
     def __init__(self, net: Net, domain: MailDomain | None) -> None:
         self.failure = _known_failure(domain)
+        now = time.monotonic()
+        self._end = now + _SHARE * (net.deadline - now)
         self._deadline = net.deadline
         self._lookup = None if self.failure else net.lookup()
 
     def records(self, name: str, kind: str) -> Records:
         """Ask; a silent nameserver takes half of the time left, 10 s at most. Never raises."""
         assert self._lookup, "there is a failure"
-        return self._lookup.records(name, kind, self._until())
+        return self._lookup.records(name, kind, _half_way(self._end))
 
     def addresses(self, name: str, family: Family) -> tuple[list[str], str]:
         """Return the addresses of `name`, IPv4 first, and why some may be missing, in words."""
@@ -41,12 +44,13 @@ class Questioner:
 
     def note_failure(self) -> None:
         """Nothing was answered: ask for the root, which tells whether that is our resolver's."""
-        if self._lookup and (detail := self._lookup.root_failure(self._until())):
+        if self._lookup and (detail := self._lookup.root_failure(_half_way(self._deadline))):
             self.failure = _fails(detail)
 
-    def _until(self) -> float:
-        now = time.monotonic()
-        return now + min(_PATIENCE_SECONDS, max(0.0, self._deadline - now) / 2)
+
+def _half_way(deadline: float) -> float:
+    now = time.monotonic()
+    return now + min(_PATIENCE_SECONDS, max(0.0, deadline - now) / 2)
 
 
 def _known_failure(domain: MailDomain | None) -> str:

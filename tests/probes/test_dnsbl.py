@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Sequence
 
+import dns.message
+import dns.rcode
 import pytest
 
 from check_smtp_border.border.facts import MailHost, Survey
@@ -12,7 +15,15 @@ from check_smtp_border.names import is_listable, reversed_address, unmapped
 from check_smtp_border.probes import opened
 from check_smtp_border.verdict import Level, Place, Verdict
 from tests.support.facts import SETTINGS, visited
-from tests.support.nameserver import Lie, NameServer, refused, servfail, silent
+from tests.support.nameserver import (
+    Lie,
+    NameServer,
+    answer_to,
+    refused,
+    servfail,
+    silent,
+    speaking,
+)
 from tests.support.plugin import CRITICAL, OK, UNKNOWN, WARNING, Run, assert_clean, run
 
 dnsbl = opened("dnsbl")
@@ -265,7 +276,18 @@ def test_a_silent_list_costs_no_other_its_answers() -> None:
     result, _ = looked("--only", "dnsbl", *options, lies=lies)
     assert (result.state, sorted(result.findings)) == (CRITICAL, ["dnsbl-listed", "dnsbl-unusable"])
     assert "gives no answer" in result.stdout
-    assert result.seconds < 4
+    assert result.seconds < 5
+
+
+def test_many_silent_answers_leave_time_to_ask_for_the_root() -> None:
+    addresses = [f"198.51.100.{number}" for number in range(200)]
+    options = [word for address in addresses for word in ("--dnsbl-address", address)]
+    every = (*addresses, "127.0.0.2", "127.0.0.1")
+    lies = {f"{reversed_address(one)}.quiet.example.": silent for one in every}
+    where = ("--dnsbl-warning", "quiet.example", "-d", "none.example")
+    result, questions = looked("--only", "dnsbl", *where, *options, lies=lies)
+    assert (result.state, result.findings) == (WARNING, ["dnsbl-unusable"])
+    assert questions[-1] == ". NS"
 
 
 def test_our_resolver_dead_is_one_finding_for_all_lists() -> None:
@@ -276,17 +298,32 @@ def test_our_resolver_dead_is_one_finding_for_all_lists() -> None:
     assert questions.count(". NS") == 1
 
 
-def test_sixteen_addresses_and_five_lists_take_the_time_of_the_slowest_answer() -> None:
+def test_sixteen_addresses_and_five_lists_are_asked_all_at_once() -> None:
+    """No list answers before all 90 questions are there."""
     names = [f"l{number}.example" for number in range(5)]
-    tests = "".join(f"2.0.0.127.{name}. A 127.0.0.2\n" for name in names)
+    held: dict[str, tuple[bytes, object]] = {}
+
+    def talk(sock: socket.socket, packet: bytes, client: object) -> None:
+        query = dns.message.from_wire(packet)
+        question = query.question[0].name.to_text()
+        denial = dns.message.make_response(query)
+        denial.set_rcode(dns.rcode.NXDOMAIN)
+        listed = question.startswith("2.0.0.127.")
+        held[question] = (answer_to(packet, "127.0.0.2") if listed else denial.to_wire(), client)
+        if question == "example.com." or len(held) == 1 + 5 * 18:
+            for answer, whose in held.values():
+                sock.sendto(answer, whose)  # type: ignore[arg-type]
+
     lists = [word for name in names for word in ("--dnsbl-warning", name)]
     addresses = [
         word for number in range(16) for word in ("--dnsbl-address", f"198.51.100.{number}")
     ]
-    result, questions = looked("--only", "dnsbl", *lists, *addresses, zone=tests)
-    assert (result.state, len(questions)) == (OK, 1 + 5 * 18)
+    with speaking(talk) as port:
+        where = ("-n", f"127.0.0.1:{port}", "--only", "dnsbl")
+        result = run(*where, *lists, *addresses, "a@example.com")
+    assert_clean(result)
+    assert (result.state, len(held)) == (OK, 1 + 5 * 18)
     assert "none of 5 block lists (16 addresses)" in result.status
-    assert result.perfdata["dnsbl"].seconds < 5
 
 
 ASKED: Callable[[str], tuple[str, ...]] = lambda zone: ("--dnsbl-warning", zone)  # noqa: E731

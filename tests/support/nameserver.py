@@ -20,7 +20,7 @@ import select
 import socket
 import struct
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Optional
 
 import dns.exception
@@ -195,6 +195,36 @@ class NameServer:
 
     def _data(self, name: dns.name.Name, kind: str) -> list[str]:
         return [data for owner, rdtype, data in self._records if (owner, rdtype) == (name, kind)]
+
+
+@contextlib.contextmanager
+def speaking(talk: Callable[[socket.socket, bytes, object], None]) -> Iterator[int]:
+    """A UDP server that does `talk` with each packet; its port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(0.05)
+        stopping = threading.Event()
+
+        def serve() -> None:
+            while not stopping.is_set():
+                with contextlib.suppress(socket.timeout):
+                    talk(sock, *sock.recvfrom(65535))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield sock.getsockname()[1]
+        finally:
+            stopping.set()
+            thread.join()
+
+
+def answer_to(packet: bytes, address: str = "192.0.2.1") -> bytes:
+    """Return an answer with one address to the question in this packet."""
+    answer = dns.message.make_response(dns.message.from_wire(packet))
+    name = answer.question[0].name
+    answer.answer.append(dns.rrset.from_text(name, 60, "IN", "A", address))
+    return answer.to_wire()
 
 
 def _rrset(name: dns.name.Name, kind: str, data: list[str]) -> dns.rrset.RRset:
