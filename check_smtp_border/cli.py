@@ -76,8 +76,11 @@ def _run(argv: Sequence[str]) -> tuple[list[str], int]:
         advice = _LIBRARIES.get(library, "install the plugin again")
         python = sys.executable or "this Python"
         return _unknown(f"cannot start, {error}: {advice.format(python)}")
+    from check_smtp_border.border.threads import stay_on_one_cpu
     from check_smtp_border.output import lines_of
 
+    if settings.dnsbl_critical or settings.dnsbl_warning:  # a thread for each address and list
+        stay_on_one_cpu()
     signal.alarm(math.ceil(settings.timeout) + _BACKSTOP_SECONDS)
     check()
     return lines_of(check, settings.verbose), check.exitcode

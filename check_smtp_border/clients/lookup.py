@@ -142,8 +142,7 @@ class Lookup:
         try:
             answer = self._ask(name, kind, deadline, resolver)
         except dns.resolver.NXDOMAIN as error:
-            responses = error.kwargs.get("responses") or {}
-            secure = dnssec and any(map(_authentic, responses.values()))
+            secure = dnssec and any(map(_authentic, _responses(error)))
             return Records(name, kind, name, secure=secure, missing=True)
         except dns.exception.DNSException as error:
             return Records(name, kind, name, error=_detail(error), late=late)
@@ -187,7 +186,10 @@ class Lookup:
         garbage = _GARBAGE_OF_A_FAILURE
         try:
             answer = _resolve(resolver or self._resolver, name, kind, deadline)
-            garbage = _size(answer)
+            garbage = _size(answer.response)
+        except dns.resolver.NXDOMAIN as error:
+            garbage = sum(map(_size, _responses(error)))
+            raise
         finally:
             self._drop_garbage(garbage)
         return answer
@@ -224,9 +226,13 @@ def _resolve(
                 raise
 
 
-def _size(answer: dns.resolver.Answer) -> int:
+def _responses(error: dns.resolver.NXDOMAIN) -> list[dns.message.Message]:
+    return list((error.kwargs.get("responses") or {}).values())
+
+
+def _size(response: dns.message.Message) -> int:
     """About how many octets an answer takes in memory."""
-    rrsets = [rrset for section in answer.response.sections for rrset in section]
+    rrsets = [rrset for section in response.sections for rrset in section]
     text = sum(len(one) for rrset in rrsets for rd in rrset for one in getattr(rd, "strings", ()))
     return text + _GARBAGE_OF_A_RECORD * sum(map(len, rrsets))
 

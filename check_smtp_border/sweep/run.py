@@ -18,6 +18,7 @@ from nagiosplugin import Check
 
 from check_smtp_border.border.facts import Survey
 from check_smtp_border.border.resource import Border
+from check_smtp_border.border.threads import stay_on_one_cpu
 from check_smtp_border.contexts import contexts
 from check_smtp_border.output import lines_of
 from check_smtp_border.probes import visits_addresses
@@ -133,17 +134,6 @@ class _Sweep:
             with contextlib.suppress(OSError):
                 os.write(descriptor, line.encode())
         os._exit(Level.UNKNOWN)
-
-
-def stay_on_one_cpu() -> None:
-    """Keep all threads on one CPU, where the system lets us.
-
-    Only one of them runs Python at a time. On two CPUs they wake each other for nothing: that
-    costs twice the CPU for a domain, and takes longer.
-    """
-    with contextlib.suppress(AttributeError, OSError):  # Linux alone has it
-        ours = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {ours[os.getpid() % len(ours)]})
 
 
 def receiver_of(request: Request) -> Receiver | None:
