@@ -170,14 +170,20 @@ def test_a_domain_without_a_border_is_critical(
     assert result.findings == [finding]
 
 
-@pytest.mark.parametrize("name", [LOST, f"delegated.{ZONE}"])
+@pytest.mark.parametrize(
+    ("name", "fails"),
+    [
+        (LOST, "MX lookup fails"),
+        (f"delegated.{ZONE}", f"no address can be looked up for mx.{LOST}"),
+    ],
+)
 def test_nameservers_that_fail_are_the_domains_fault_where_the_root_is_answered(
-    domain: LookUp, nameserver: str, name: str
+    domain: LookUp, nameserver: str, name: str, fails: str
 ) -> None:
     result = domain(name)
     assert result.state == CRITICAL
     assert result.status == (
-        f"SMTP_BORDER CRITICAL - {name}: MX lookup fails,"
+        f"SMTP_BORDER CRITICAL - {name}: {fails},"
         f" our resolver {nameserver.partition(':')[0]} says SERVFAIL"
         " (nameservers down, or DNSSEC broken) [dns-failed]"
     )

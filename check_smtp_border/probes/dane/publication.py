@@ -32,14 +32,11 @@ def ask_domain(lookup: Lookup, net: Net, domain: str) -> tuple[str, Records | No
     questions = [(".", "SOA"), (domain, "MX")] if domain else [(".", "SOA")]
 
     def ask(question: tuple[str, str]) -> Records:
-        return lookup.records(*question, net.deadline, dnssec=True)
+        key = ("dane", *question)
+        return net.once(key, lambda: lookup.records(*question, net.deadline, dnssec=True))
 
     root, *rest = net.side_by_side(
-        lambda question: (
-            net.once(("dane", ".", "SOA"), lambda: ask(question))
-            if question == questions[0]
-            else ask(question)
-        ),
+        ask,
         questions,
         no_outcome,
     )
