@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -22,7 +23,8 @@ _LINE_AIM = 200  # characters of line 1 with one finding: past it, its quote is 
 _LEAST_QUOTE = 40  # that still shows the codes and how the reply begins
 # One finding that can come near the aim: a reply this short stays whole, and a longer one is
 # cut as far as to its codes.
-_UNCUT_QUOTE, _BARE_QUOTE = 24, 14
+_UNCUT_QUOTE = 24
+_CODES = re.compile(r"\d{3}(?: \d\.\d{1,3}\.\d{1,3})?")
 
 
 class Headline(NamedTuple):
@@ -61,10 +63,11 @@ class Headline(NamedTuple):
         """To how many characters quotes are cut, so that the text loses `excess` if it can."""
         longest = max(len(shorten(one.quote, SHORT_QUOTE_LIMIT)) for one in self.verdicts)
         wanted = longest - -(-excess // len(self.verdicts))
-        has_codes = self.verdicts[0].quote[:3].isdigit()
-        if len(self.verdicts) > 1 or not has_codes or wanted < -_UNCUT_QUOTE:
+        codes = _CODES.match(self.verdicts[0].quote)
+        if len(self.verdicts) > 1 or not codes or wanted < -_UNCUT_QUOTE:
             return max(_LEAST_QUOTE, wanted)
-        return max(_BARE_QUOTE if longest > _UNCUT_QUOTE else _UNCUT_QUOTE, wanted)
+        bare = len(f"{codes[0]}...")
+        return max(bare if longest > _UNCUT_QUOTE else _UNCUT_QUOTE, wanted)
 
     def fits(self, room: int) -> bool:
         """Whether `room` characters hold it with short quotes, and all else as it is."""

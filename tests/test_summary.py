@@ -543,7 +543,7 @@ def test_a_quoted_reply_keeps_its_codes_where_the_other_words_fill_the_line() ->
     settings = SETTINGS._replace(valid_user=f"{'v' * 64}@example.com")
     assert line_1(found(seen, settings=settings)) == (
         "SMTP_BORDER WARNING - example.com: mx1.example.com [192.0.2.1] defers valid user"
-        f" {'v' * 64}@example.com, greylisted: 450 4.7.1 G... (expected 2xx)"
+        f" {'v' * 64}@example.com, greylisted: 450 4.7.1... (expected 2xx)"
         " [valid-deferred]"
     )
 
