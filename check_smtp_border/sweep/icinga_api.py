@@ -128,7 +128,7 @@ class IcingaApi:
         except ssl.SSLError as error:
             self._close()
             raise _Lost(f"TLS fails: {_words(error)}") from None
-        except TimeoutError:
+        except (socket.timeout, TimeoutError):  # two classes before Python 3.10
             self._close()
             raise _Lost("no answer in time") from None
         except OSError as error:

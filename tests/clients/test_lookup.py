@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -323,9 +324,8 @@ def test_one_mx_host_that_cannot_be_looked_up_is_a_warning(lie: Lie) -> None:
     result, visited, _ = _check(TWO_HOSTS, "-t", "3", lies={"mx2.example.com.": lie})
     assert (result.state, result.findings) == (WARNING, ["mx-lookup-failed"])
     assert "mx2.example.com" in result.status
-    assert (
-        f"our resolver 127.0.0.1 {'says' if lie in WORDS else 'gives no answer'}" in result.status
-    )
+    words = f"says {WORDS[lie]}" if lie in WORDS else "(says|gives no answer)"  # by dnspython
+    assert re.search(f"our resolver 127.0.0.1 {words}", result.status)
     assert visited == ["127.0.0.2"]
     assert result.seconds < 4
 
