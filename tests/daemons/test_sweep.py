@@ -364,12 +364,14 @@ def test_a_satellite_sweeps_the_domains_of_its_zone(site: Site, authority: trust
         assert sweep.source == SATELLITE
         assert sweep.state == OK, sweep.output
         assert "3 domains in" in sweep.output
-        shown = {}
+        shown: dict[str, Any] = {}
         for border, state in BORDERS.items():
             name = f"borders!smtp-border {border}.{ZONE}"
 
             def swept_there(name: str = name) -> object:
                 last = master.attribute("services", name, "last_check_result")
+                if last and last["active"]:  # its own first check ended behind the sweep
+                    satellite.check("borders", "smtp-border-sweep")
                 return last if last and not last["active"] else None
 
             result = wait_for(f"result of {name}", swept_there, master.log)
@@ -384,6 +386,6 @@ def test_a_satellite_sweeps_the_domains_of_its_zone(site: Site, authority: trust
             lambda: master.attribute("endpoints", SATELLITE, "connected") is False,
             master.log,
         )
-        assert shown == {
-            name: master.attribute("services", name, "last_check_result") for name in shown
-        }
+        for name, result in shown.items():
+            last = master.attribute("services", name, "last_check_result")
+            assert (last["state"], last["check_source"]) == (result["state"], SATELLITE)
