@@ -368,8 +368,8 @@ class SmtpServer:
 
     def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)  # only a thread that runs can be waited for
 
 
 @contextlib.contextmanager
