@@ -3,7 +3,8 @@
 PYTHON ?= python3# makes .venv
 BIN := .venv/bin
 # How pytest runs everywhere; `make test PYTEST_ADDOPTS="-k relay"` and the like replace it.
-PYTEST_ADDOPTS ?= -n 4 --dist loadgroup
+# A failed test is run once more and named as RERUN: its clock is the machine's. A hang is not.
+PYTEST_ADDOPTS ?= -n 4 --dist loadgroup --reruns 1 --rerun-except pytest-timeout
 export PYTEST_ADDOPTS
 # Modules without any I/O, nor anything handed to them that talks: nothing excuses a line of
 # theirs that no test reaches.
