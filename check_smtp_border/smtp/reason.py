@@ -60,7 +60,8 @@ _NOT_A_WORD = re.compile(r"[^a-z0-9_]+")
 # A link to those who list clients, or explain it, tells where no words do.
 _LISTS = (
     r"https?://\S*(?:spamhaus|spamcop|sorbs|openspf|barracuda|uceprotect|abuseat|senderscore"
-    r"|senderbase|talos|mail-abuse|reputation|blocked|unblock|blacklist|dnsbl|delist|spf)"
+    r"|senderbase|talos|mail-abuse|reputation|blocked|unblock|blacklist|multirbl|dnsbl|delist"
+    r"|spf)"
     r"|spamhaus|spamcop|openspf|barracudacentral|uceprotect|sorbs\.net"
 )
 # Where a text has no words but a tag and a link: `554 5.7.1 : (RTR:BB) https://postmaster...`.
